@@ -1,0 +1,88 @@
+# The three kinds of target that folders declare: a library, its tests, a fuzz target.
+
+# parley_library(NAME SOURCES file... DEPENDS target...)
+# Declares the static library parley_NAME from sources listed one by one; without sources, a library of headers.
+# DEPENDS names folders of src/ (base, kernels, ...) or any CMake target.
+function(parley_library name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  parley_targets(depends ${arg_DEPENDS})
+  if(arg_SOURCES)
+    add_library(parley_${name} STATIC ${arg_SOURCES})
+    target_link_libraries(parley_${name} PRIVATE parley_core_flags PUBLIC ${depends})
+    target_include_directories(parley_${name} PUBLIC ${PROJECT_SOURCE_DIR}/src)
+  else()
+    add_library(parley_${name} INTERFACE)
+    target_link_libraries(parley_${name} INTERFACE ${depends})
+    target_include_directories(parley_${name} INTERFACE ${PROJECT_SOURCE_DIR}/src)
+  endif()
+endfunction()
+
+# parley_tests(FOLDER SOURCES file... DEPENDS target...)
+# Declares the Catch2 program tests_FOLDER and registers its tests with ctest: one for each TEST_CASE natively, one for
+# the whole program under Node, where starting costs more than running. Test files find golden data under
+# PARLEY_SOURCE_DIR.
+function(parley_tests folder)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;DEPENDS")
+  parley_targets(depends ${arg_DEPENDS})
+  set(program tests_${folder})
+  add_executable(${program} ${arg_SOURCES})
+  target_link_libraries(${program} PRIVATE parley_flags ${depends} Catch2::Catch2WithMain)
+  target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
+  target_compile_definitions(${program} PRIVATE PARLEY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(EMSCRIPTEN)
+    parley_link_for_node(${program})
+    target_link_options(${program} PRIVATE -fwasm-exceptions)
+    add_test(NAME ${program} COMMAND ${program} --order rand --rng-seed time)
+    set_tests_properties(${program} PROPERTIES TIMEOUT 600)
+  else()
+    catch_discover_tests(${program} TEST_PREFIX "${folder}: " DISCOVERY_MODE PRE_TEST PROPERTIES TIMEOUT 300)
+  endif()
+endfunction()
+
+# parley_fuzzer(NAME SOURCES file... DEPENDS target... CORPUS directory)
+# Declares fuzz_NAME around one LLVMFuzzerTestOneInput: with PARLEY_FUZZ a libFuzzer program, otherwise a program that
+# replays the files of CORPUS, which ctest runs in every native build.
+function(parley_fuzzer name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;DEPENDS")
+  parley_targets(depends ${arg_DEPENDS})
+  get_filename_component(corpus ${arg_CORPUS} ABSOLUTE)
+  set(program fuzz_${name})
+  add_executable(${program} ${arg_SOURCES})
+  target_link_libraries(${program} PRIVATE parley_core_flags ${depends})
+  target_compile_definitions(${program} PRIVATE PARLEY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(PARLEY_FUZZ)
+    target_link_options(${program} PRIVATE -fsanitize=fuzzer)
+    add_test(NAME ${program} COMMAND ${program} -runs=0 ${corpus})
+  else()
+    target_sources(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/fuzz_replay.cc)
+    if(EMSCRIPTEN)
+      parley_link_for_node(${program})
+    endif()
+    add_test(NAME ${program} COMMAND ${program} ${corpus})
+  endif()
+  set_tests_properties(${program} PROPERTIES TIMEOUT 300)
+endfunction()
+
+# Sets OUT to the targets of the given folders of src/; other names stay as they are.
+function(parley_targets out)
+  set(targets "")
+  foreach(name IN LISTS ARGN)
+    if(IS_DIRECTORY ${PROJECT_SOURCE_DIR}/src/${name})
+      list(APPEND targets parley_${name})
+    else()
+      list(APPEND targets ${name})
+    endif()
+  endforeach()
+  set(${out} ${targets} PARENT_SCOPE)
+endfunction()
+
+# A program for Node: it reads the real file system and may use as much memory as wasm32 has.
+function(parley_link_for_node program)
+  target_link_options(${program} PRIVATE
+    -sENVIRONMENT=node,worker -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB -sSTACK_SIZE=8MB
+    -sEXIT_RUNTIME=1 -Wno-pthreads-mem-growth)
+  if(PARLEY_THREADS)
+    # Threads are made before main() runs, which then may block in Node.
+    target_link_options(${program} PRIVATE -sPTHREAD_POOL_SIZE=8 -sDEFAULT_PTHREAD_STACK_SIZE=1MB)
+  endif()
+endfunction()

@@ -1,0 +1,21 @@
+# Points CMake at Emscripten, wherever it is: PARLEY_EMSCRIPTEN (set by the toolchain's env.sh) or emcc on PATH.
+if(DEFINED ENV{PARLEY_EMSCRIPTEN})
+  set(emscripten $ENV{PARLEY_EMSCRIPTEN})
+else()
+  find_program(PARLEY_EM_CONFIG em-config NO_CMAKE_FIND_ROOT_PATH)
+  if(NOT PARLEY_EM_CONFIG)
+    message(FATAL_ERROR "Emscripten was not found: put emcc on PATH, or run scripts/setup.sh and source the "
+      "env.sh that it names")
+  endif()
+  execute_process(COMMAND ${PARLEY_EM_CONFIG} EMSCRIPTEN_ROOT OUTPUT_VARIABLE emscripten
+    OUTPUT_STRIP_TRAILING_WHITESPACE COMMAND_ERROR_IS_FATAL ANY)
+endif()
+include(${emscripten}/cmake/Modules/Platform/Emscripten.cmake)
+
+# Node 20 and older give wrong sums for the relaxed dot product, so tests run on the toolchain's Node if there is one.
+if(DEFINED ENV{PARLEY_TOOLCHAIN} AND EXISTS $ENV{PARLEY_TOOLCHAIN}/node/bin/node)
+  set(CMAKE_CROSSCOMPILING_EMULATOR $ENV{PARLEY_TOOLCHAIN}/node/bin/node)
+else()
+  find_program(PARLEY_NODE node NO_CMAKE_FIND_ROOT_PATH REQUIRED)
+  set(CMAKE_CROSSCOMPILING_EMULATOR ${PARLEY_NODE})
+endif()
