@@ -1,0 +1,35 @@
+// A pool of threads that split rows of one operation and meet at barriers. The caller is thread 0; with one thread
+// nothing is started. Threads spin inside a token and sleep between tokens.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "base/result.h"
+
+namespace parley {
+
+class ThreadPool {
+ public:
+  // Starts `threads - 1` threads (>= 1). kOom or kIo when the system refuses them.
+  static Result<std::unique_ptr<ThreadPool>> Make(uint32_t threads);
+  virtual ~ThreadPool() = default;
+
+  virtual uint32_t threads() const = 0;
+  // Runs body(context, thread, threads) on every thread and returns when all have.
+  virtual void Run(void (*body)(void* context, uint32_t thread, uint32_t threads), void* context) = 0;
+  // Called by every thread inside Run: returns when all have arrived.
+  virtual void Barrier() = 0;
+};
+
+// The part [begin, end) of `count` items that belongs to `thread`.
+struct Range {
+  uint32_t begin;
+  uint32_t end;
+};
+inline Range SplitRange(uint32_t count, uint32_t thread, uint32_t threads) {
+  return {static_cast<uint32_t>(uint64_t{count} * thread / threads),
+          static_cast<uint32_t>(uint64_t{count} * (thread + 1) / threads)};
+}
+
+}  // namespace parley

@@ -1,0 +1,50 @@
+// Chat formats: how turns become tokens. The only place that produces special tokens. How to add one: CONTRIBUTING.md.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "tokenizer/tokenizer.h"
+
+namespace parley {
+
+enum class Role { kSystem, kUser, kAssistant };
+
+struct Message {
+  Role role = Role::kUser;
+  std::string_view content;
+  bool pinned = false;  // its exchange is never dropped to fit the context
+};
+
+enum class ChatFormat { kRoleTokens, kEosTurns, kTranscript, kCompletion, kChatml };
+Result<ChatFormat> ParseChatFormat(std::string_view id);  // BAD_ARG names the known ids
+const char* ChatFormatId(ChatFormat format);              // "role_tokens", ...
+
+// Chosen by metadata (`parley.chat_format`), else recognised from the vocabulary and the general name.
+Result<ChatFormat> ChooseChatFormat(std::string_view metadata_id, std::string_view general_name,
+                                    const Tokenizer& tokenizer);
+
+struct EncodedChat {
+  std::vector<int32_t> ids;
+  std::vector<uint8_t> is_text;       // 1 where the id came from somebody's words (penalties see these)
+  std::vector<bool> message_dropped;  // by message: left out to fit
+};
+
+// Messages -> tokens, ready for the assistant's next words (or continuing a trailing assistant message), fitted: at
+// most `budget` tokens, whole exchanges dropped oldest first down to `target` tokens when they do not fit. A pure
+// function of its arguments. CONTEXT_FULL (needed, available) when system text and the last message alone exceed it.
+Result<EncodedChat> EncodeChat(ChatFormat format, const Tokenizer& tokenizer, int32_t eos_id,
+                               std::span<const Message> messages, uint32_t budget, uint32_t target);
+
+// Tokens and strings at which a reply of this format ends.
+struct ReplyEnd {
+  std::vector<int32_t> ids;
+  std::vector<std::string> strings;
+};
+ReplyEnd ReplyEndOf(ChatFormat format, const Tokenizer& tokenizer, int32_t eos_id);
+
+}  // namespace parley

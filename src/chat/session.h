@@ -1,0 +1,70 @@
+// One conversation with a model: Begin queues a prompt, each Next does one bounded step, Cancel stops between steps.
+// Finds what the KV cache already holds, so that a second turn prefills only its own tokens.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "chat/format.h"
+#include "model/language_model.h"
+#include "sampling/options.h"
+#include "sampling/sampler.h"
+#include "tokenizer/tokenizer.h"
+
+namespace parley {
+
+enum class FinishReason { kNone, kStop, kLength, kAborted };
+
+struct Usage {
+  uint32_t prompt_tokens = 0;
+  uint32_t cached_tokens = 0;      // of the prompt: found in the KV cache
+  uint32_t completion_tokens = 0;  // stop and end tokens included
+  uint32_t context = 0;            // tokens of room in all
+};
+
+struct Event {
+  enum class Kind { kPrefill, kToken, kDone, kError };
+  Kind kind = Kind::kDone;
+  uint32_t prefilled = 0;                       // kPrefill: prompt tokens in the cache so far
+  int32_t id = -1;                              // kToken
+  std::string_view text;                        // kToken, kDone: bytes to show now (may hold back a stop string's
+                                                // beginning or part of a character); valid until the next call
+  double logprob = 0;                           // kToken, when asked for
+  std::span<const TokenLogprob> alternatives;   // kToken, when asked for
+  FinishReason reason = FinishReason::kNone;    // kDone
+  Error error;                                  // kError: the session is reusable afterwards
+};
+
+struct SessionModel {
+  LanguageModel* model = nullptr;
+  const Tokenizer* tokenizer = nullptr;
+  ChatFormat format = ChatFormat::kCompletion;
+  int32_t bos_id = -1;
+  int32_t eos_id = -1;
+  bool add_bos = false;
+};
+
+class Session {
+ public:
+  static Result<std::unique_ptr<Session>> Make(const SessionModel& model);
+  virtual ~Session() = default;
+
+  // Options must hold a seed. Messages and prompt are copied. Any running reply is dropped first.
+  virtual Status BeginChat(std::span<const Message> messages, const GenerationOptions& options) = 0;
+  // An empty prompt starts from the end-of-text token (I4).
+  virtual Status BeginCompletion(std::string_view prompt, bool parse_special, const GenerationOptions& options) = 0;
+  virtual Event Next() = 0;
+  virtual void Cancel() = 0;  // the next Next() returns kDone with kAborted
+
+  virtual const Usage& usage() const = 0;
+  virtual std::span<const int32_t> prompt_ids() const = 0;
+  virtual std::span<const int32_t> generated_ids() const = 0;
+  virtual const std::vector<bool>& message_dropped() const = 0;  // of the last BeginChat
+};
+
+}  // namespace parley

@@ -1,0 +1,48 @@
+// A loaded model with its tokenizer and threads, and the loader that makes one from a GGUF file's bytes in order.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "base/result.h"
+#include "base/threads.h"
+#include "chat/session.h"
+#include "engine/plan.h"
+#include "model/language_model.h"
+#include "tokenizer/tokenizer.h"
+
+namespace parley {
+
+struct Engine {
+  Plan plan;
+  std::unique_ptr<ThreadPool> pool;
+  std::unique_ptr<Tokenizer> tokenizer;
+  std::unique_ptr<LanguageModel> model;
+  ChatFormat format = ChatFormat::kCompletion;
+  std::string kernels;  // name of the table in use
+  int32_t bos_id = -1;
+  int32_t eos_id = -1;
+  bool add_bos = false;
+
+  SessionModel session_model() const;
+};
+
+// Takes a GGUF file front to back in pieces of any size and repacks each tensor as it passes: the file is never in
+// memory as a whole. On an error the loader is finished and everything it took is released.
+class Loader {
+ public:
+  static Result<std::unique_ptr<Loader>> Begin(uint64_t file_bytes, const LoadOptions& options);
+  virtual ~Loader() = default;
+  // NONFINITE names the tensor with a NaN or infinite weight or scale (G17).
+  virtual Status Write(std::span<const uint8_t> bytes) = 0;
+  virtual const Plan* plan() const = 0;  // null until the header is complete
+  // TRUNCATED when bytes are missing.
+  virtual Result<std::unique_ptr<Engine>> Finish() = 0;
+};
+
+// The whole of it, from a source of bytes.
+Result<std::unique_ptr<Engine>> LoadGguf(ByteSource& source, const LoadOptions& options);
+
+}  // namespace parley

@@ -1,0 +1,37 @@
+// From a file's header to the bytes that running it takes, before any of them is allocated.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/result.h"
+#include "formats/gguf_reader.h"
+#include "model/config.h"
+
+namespace parley {
+
+struct LoadOptions {
+  uint32_t context = 0;  // tokens; 0: the model's, at most 2,048
+  uint32_t threads = 1;
+};
+
+struct Plan {
+  ModelConfig config;
+  uint32_t context = 0;
+  uint32_t threads = 1;
+  uint64_t file_bytes = 0;
+  uint64_t weights_bytes = 0;    // packed matrices, norms, biases, positions
+  uint64_t kv_bytes = 0;
+  uint64_t scratch_bytes = 0;    // activations, scores, logits
+  uint64_t tokenizer_bytes = 0;  // vocabulary, merges and the header they come from
+  uint64_t staging_bytes = 0;    // while loading: one part and one panel
+  uint64_t total_bytes = 0;      // the sum, with the allocator's and the stacks' share: a wasm memory of this size does
+  std::string note;              // "F16 becomes Q8_0", or empty
+};
+
+// BAD_ARG: context 0 < n < 8 or above the model's, threads 0 or above 64. UNSUPPORTED_MODEL and the errors of
+// ReadModelConfig; every tensor the model needs is present with the right shape (G16), nothing is NaN-checked yet.
+Result<Plan> MakePlan(const GgufHeader& header, uint64_t file_bytes, const LoadOptions& options);
+std::string PlanToJson(const Plan& plan);
+
+}  // namespace parley

@@ -1,0 +1,40 @@
+// Chooses the next token from logits: biases and penalties, then the truncations, then one draw. Order and windows as
+// the design fixes them; every step has its formula and source beside it. Deterministic: same inputs, same token.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/result.h"
+#include "base/rng.h"
+#include "sampling/options.h"
+
+namespace parley {
+
+struct TokenLogprob {
+  int32_t id = 0;
+  double logprob = 0;  // natural log, of the raw logits
+};
+
+struct Sample {
+  int32_t id = 0;
+  double logprob = 0;                        // valid when options.top_logprobs >= 0
+  std::span<const TokenLogprob> alternatives;  // best first, options.top_logprobs of them; valid until the next call
+};
+
+class Sampler {
+ public:
+  // Allocates everything that Next needs. `vocab_size`: ids beyond the tokenizer's vocabulary are masked already.
+  static Result<Sampler> Make(const GenerationOptions& options, uint32_t vocab_size);
+  // logits: [vocab_size], not changed. history: tokens that penalties and n-grams see, oldest first. `end_ids` are
+  // masked while `generated` < min_tokens. When every candidate is masked, the best of the raw logits (I4).
+  Result<Sample> Next(std::span<const float> logits, std::span<const int32_t> history, uint32_t generated,
+                      std::span<const int32_t> end_ids);
+
+ private:
+  // (private members are the implementer's)
+};
+
+}  // namespace parley

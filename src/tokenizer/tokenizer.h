@@ -1,0 +1,51 @@
+// GPT-2's byte-level BPE: text to token ids and back. Built from a GGUF's token list and merges, or from vocab.json
+// and merges.txt; special tokens are produced only where the caller asks for them.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+
+namespace parley {
+
+// Everything a tokenizer is made of. Views; copied by Make.
+struct VocabularyView {
+  std::span<const std::string_view> tokens;   // by id, in GPT-2's printable form of bytes ("Ġthe")
+  std::span<const std::string_view> merges;   // "left right", best first
+  std::span<const int32_t> special_ids;       // control tokens: never made from text unless asked
+};
+
+class Tokenizer {
+ public:
+  // BAD_VOCAB: duplicate or missing tokens, a byte without a token, a merge that names no token (with its line).
+  static Result<std::unique_ptr<Tokenizer>> Make(const VocabularyView& vocabulary);
+  // merges.txt: "#version" first, one merge a line, LF or CRLF refused as the fault list says (T1).
+  static Result<std::vector<std::string_view>> ParseMerges(std::string_view merges_txt);
+  ~Tokenizer();
+
+  uint32_t size() const;          // tokens in the vocabulary
+  uint64_t memory_bytes() const;  // held by this tokenizer
+
+  // Text (any bytes; invalid UTF-8 is read as U+FFFD) to ids, appended. `parse_special`: special tokens written in the
+  // text are read as such; else they are text. Near-linear time in the text's length.
+  Status Encode(std::string_view text, bool parse_special, std::vector<int32_t>* ids) const;
+
+  // The bytes of one token; may be part of a character. Special tokens give their name ("<|user|>").
+  std::string_view Bytes(int32_t id) const;
+  bool IsSpecial(int32_t id) const;
+  int32_t FindSpecial(std::string_view name) const;  // -1 when there is none
+  // Ids to text, invalid UTF-8 as U+FFFD. BAD_ARG for an id outside the vocabulary.
+  Result<std::string> Decode(std::span<const int32_t> ids, bool skip_special) const;
+
+ private:
+  struct Tables;
+  explicit Tokenizer(std::unique_ptr<Tables> tables);
+  std::unique_ptr<Tables> tables_;
+};
+
+}  // namespace parley

@@ -1,0 +1,89 @@
+// The C interface of the wasm builds: handles, bytes and numbers, no logic. The web library's wasm_session.ts is its
+// only caller; its list of names is exports.txt. Text is UTF-8 with an explicit length. Functions that return int32_t
+// return 0 or the negated number of an error code (base/result.h); parley_error then has the message.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct Parley Parley;
+
+typedef struct ParleyBytes {
+  const uint8_t* data;
+  uint32_t size;
+} ParleyBytes;
+
+typedef struct ParleyError {
+  int32_t code;            // a number of base/result.h, 0 when the last call succeeded
+  uint32_t has_offset;
+  double offset;           // bytes into the file
+  ParleyBytes message;
+} ParleyError;
+
+typedef struct ParleyAlternative {
+  double logprob;
+  int32_t id;
+  int32_t reserved;
+} ParleyAlternative;
+
+enum { PARLEY_PREFILL = 0, PARLEY_TOKEN = 1, PARLEY_DONE = 2, PARLEY_FAILED = 3 };
+enum { PARLEY_STOP = 1, PARLEY_LENGTH = 2, PARLEY_ABORTED = 3 };
+
+typedef struct ParleyEvent {
+  double logprob;
+  ParleyBytes text;                       // bytes to show now
+  const ParleyAlternative* alternatives;
+  uint32_t n_alternatives;
+  int32_t kind;                           // PARLEY_PREFILL, ...
+  int32_t id;
+  int32_t reason;                         // PARLEY_STOP, ... when kind is PARLEY_DONE
+  uint32_t prompt_tokens;
+  uint32_t cached_tokens;
+  uint32_t prefilled_tokens;
+  uint32_t completion_tokens;
+  uint32_t context;
+} ParleyEvent;
+
+uint32_t parley_abi_version(void);
+Parley* parley_create(void);              // null when memory is refused
+void parley_destroy(Parley* parley);
+void* parley_allocate(uint32_t bytes);    // staging for the caller; null when refused
+void parley_release(void* pointer);
+const ParleyError* parley_error(const Parley* parley);
+const ParleyBytes* parley_result(const Parley* parley);  // what the last call that says so left here
+
+// Result: the plan as JSON. `header`: a prefix of the file. TRUNCATED with a longer file: call again with more.
+int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size, double file_bytes, uint32_t context,
+                    uint32_t threads);
+int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads);
+int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size);
+int32_t parley_open(Parley* parley);      // result: what was loaded as JSON (plan, kernels, format, special ids)
+
+int32_t parley_clear_options(Parley* parley);
+int32_t parley_set_option(Parley* parley, const char* name, uint32_t name_size, const char* value,
+                          uint32_t value_size);
+int32_t parley_clear_messages(Parley* parley);
+int32_t parley_add_message(Parley* parley, const char* role, uint32_t role_size, const char* text,
+                           uint32_t text_size, int32_t pinned);
+// "" restores the model's own format.
+int32_t parley_set_chat_format(Parley* parley, const char* id, uint32_t id_size);
+// Result: resolved options and which messages were dropped, as JSON.
+int32_t parley_begin_chat(Parley* parley);
+int32_t parley_begin_completion(Parley* parley, const char* prompt, uint32_t prompt_size, int32_t parse_special);
+// The messages set, fitted, without starting: result {"tokens", "context", "dropped": [bool]} as JSON.
+int32_t parley_count_chat(Parley* parley);
+const ParleyEvent* parley_next(Parley* parley);
+void parley_cancel(Parley* parley);
+
+// Result: ids as int32 values.
+int32_t parley_tokenize(Parley* parley, const char* text, uint32_t size, int32_t parse_special);
+// Result: UTF-8.
+int32_t parley_detokenize(Parley* parley, const int32_t* ids, uint32_t count, int32_t skip_special);
+
+#ifdef __cplusplus
+}
+#endif

@@ -1,0 +1,302 @@
+// The public types of the library: OpenAI's shapes where they exist, Parley's own for loading and storage.
+
+/** Where weights come from: a catalog id, the address of a GGUF file or of a catalog entry, or a file the user chose. */
+export type ModelSource = string | URL | Blob;
+
+export interface ModelPreset {
+  temperature?: number;
+  top_k?: number;
+  top_p?: number;
+  min_p?: number;
+  repetition_penalty?: number;
+  max_tokens?: number;
+}
+
+export interface CatalogPart {
+  url: string;
+  bytes: number;
+  sha256: string;
+}
+
+export interface CatalogFile {
+  url: string;
+  bytes: number;
+  sha256?: string;
+  parts?: CatalogPart[];
+}
+
+/** One entry of models/catalog.json. URLs are relative to the catalog's own address. */
+export interface CatalogEntry {
+  id: string;
+  name: string;
+  description: string;
+  revision: string;
+  license: string;
+  license_url: string;
+  languages: string[];
+  architecture: string;
+  quantization: string;
+  parameters: number;
+  context: number;
+  chat_format: string;
+  preset: ModelPreset;
+  import?: "q8_0" | "q4_0";
+  files: CatalogFile[];
+}
+
+export interface LoadProgress {
+  phase: "download" | "verify" | "load" | "warm_up";
+  loaded: number; // bytes of `total`
+  total: number;
+  bytes_per_second?: number; // over the last seconds, while downloading
+  seconds_left?: number;
+}
+
+export interface LoadOptions {
+  context?: number; // tokens; the model's own, at most 2,048, when left out
+  threads?: number; // 1 without cross-origin isolation
+  onProgress?: (progress: LoadProgress) => void;
+  signal?: AbortSignal;
+}
+
+export type BuildName = "relaxed-threads" | "relaxed" | "simd128-threads" | "simd128";
+
+/** Something the user should know that did not stop Parley, in machine form; the page has the sentences. */
+export interface Notice {
+  code:
+    | "SINGLE_THREAD" // not cross-origin isolated, or threads failed; `detail` says which
+    | "BUILD_FALLBACK" // a faster build failed, `detail` says which and why
+    | "STORAGE_INDEXEDDB" // OPFS was refused
+    | "STORAGE_MEMORY"; // no storage: weights are fetched again next time
+  detail: string;
+}
+
+export interface MemoryUse {
+  weights_bytes: number;
+  kv_bytes: number;
+  scratch_bytes: number;
+  planned_bytes: number; // of the wasm memory
+  actual_bytes: number;
+}
+
+export interface ModelInfo {
+  id: string; // catalog id, or the file's name
+  name: string;
+  entry?: CatalogEntry;
+  architecture: string;
+  quantization: string;
+  vocab_size: number;
+  context: number;
+  chat_format: string;
+  threads: number;
+  build: BuildName;
+  kernels: string;
+  memory: MemoryUse;
+  preset: ModelPreset;
+  load_ms: number;
+  from_storage: boolean;
+  notices: Notice[];
+}
+
+export type Role = "system" | "user" | "assistant";
+export interface ChatMessage {
+  role: Role;
+  content: string;
+  pinned?: boolean; // Parley's own: its exchange is never dropped to fit the context
+}
+
+/** Sampling options by their OpenAI names, then Hugging Face's. Ranges: docs of the core's options.h. */
+export interface SamplingParams {
+  temperature?: number;
+  top_k?: number;
+  top_p?: number;
+  min_p?: number;
+  typical_p?: number;
+  repetition_penalty?: number;
+  repeat_last_n?: number;
+  frequency_penalty?: number;
+  presence_penalty?: number;
+  no_repeat_ngram_size?: number;
+  logit_bias?: Record<string, number>;
+  seed?: number;
+  min_tokens?: number;
+  min_new_tokens?: number;
+  max_tokens?: number;
+  max_completion_tokens?: number;
+  max_new_tokens?: number;
+  max_length?: number;
+  stop?: string | string[];
+  stop_token_ids?: number[];
+  ignore_eos?: boolean;
+  model?: string; // accepted, must be the loaded model's id when given
+  user?: string; // accepted, unused
+  n?: 1;
+}
+
+export interface ChatParams extends SamplingParams {
+  messages: ChatMessage[];
+  chat_format?: string;
+  logprobs?: boolean;
+  top_logprobs?: number; // 0-20, needs logprobs
+  stream?: boolean;
+  stream_options?: { include_usage?: boolean };
+}
+
+export interface CompletionParams extends SamplingParams {
+  prompt: string;
+  echo?: boolean;
+  special?: boolean; // Parley's own: special tokens written in the prompt are read as such
+  logprobs?: number; // 0-20 alternatives, as OpenAI's completions
+  stream?: boolean;
+  stream_options?: { include_usage?: boolean };
+}
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: { cached_tokens: number };
+}
+
+export interface Timings {
+  prompt_ms: number;
+  prompt_per_second: number;
+  predicted_ms: number;
+  predicted_per_second: number;
+}
+
+export type FinishReason = "stop" | "length";
+
+export interface TokenLogprob {
+  token: string;
+  id: number;
+  logprob: number;
+  bytes: number[];
+  top_logprobs: { token: string; id: number; logprob: number; bytes: number[] }[];
+}
+
+/** Options in effect, seed included: send them again for the same text. */
+export type ResolvedOptions = Record<string, unknown> & { seed: number };
+
+/** What only Parley reports, on the last chunk and on whole results. */
+export interface ParleyDetails {
+  options: ResolvedOptions;
+  timings: Timings;
+  context: { used: number; total: number };
+  dropped_messages: boolean[];
+  prompt_ids: number[];
+  ids: number[];
+}
+
+export interface ChatCompletion {
+  id: string;
+  object: "chat.completion";
+  created: number;
+  model: string;
+  choices: {
+    index: 0;
+    message: { role: "assistant"; content: string };
+    finish_reason: FinishReason;
+    logprobs: { content: TokenLogprob[] } | null;
+  }[];
+  usage: Usage;
+  parley: ParleyDetails;
+}
+
+export interface ChatCompletionChunk {
+  id: string;
+  object: "chat.completion.chunk";
+  created: number;
+  model: string;
+  choices: {
+    index: 0;
+    delta: { role?: "assistant"; content?: string };
+    finish_reason: FinishReason | null;
+    logprobs: { content: TokenLogprob[] } | null;
+  }[];
+  usage?: Usage | null;
+  parley?: ParleyDetails; // last chunk only
+}
+
+export interface Completion {
+  id: string;
+  object: "text_completion";
+  created: number;
+  model: string;
+  choices: {
+    index: 0;
+    text: string;
+    finish_reason: FinishReason | null;
+    logprobs: {
+      tokens: string[];
+      token_logprobs: number[];
+      top_logprobs: Record<string, number>[];
+      text_offset: number[];
+    } | null;
+  }[];
+  usage?: Usage | null;
+  parley?: ParleyDetails;
+}
+
+export interface RequestOptions {
+  signal?: AbortSignal;
+}
+
+export interface StoredModel {
+  id: string;
+  name: string;
+  bytes: number;
+  complete: boolean;
+}
+
+export interface StorageState {
+  backend: "opfs" | "indexeddb" | "memory";
+  usage_bytes?: number;
+  quota_bytes?: number;
+  persisted: boolean;
+}
+
+export type EngineState =
+  | { state: "idle" }
+  | { state: "loading"; progress: LoadProgress | null }
+  | { state: "ready"; info: ModelInfo }
+  | { state: "generating"; info: ModelInfo }
+  | { state: "restarting"; reason: string }
+  | { state: "unresponsive"; seconds: number } // no heartbeat for 30 s while visible: offer restart()
+  | { state: "failed"; code: string; message: string };
+
+export interface EngineOptions {
+  /** Where worker, wasm and models/ are served from; the page's own directory when left out. */
+  baseUrl?: string | URL;
+  /** Called on every change of state. */
+  onState?: (state: EngineState) => void;
+}
+
+export interface Engine {
+  readonly state: EngineState;
+  catalog(): Promise<CatalogEntry[]>;
+  load(source: ModelSource, options?: LoadOptions): Promise<ModelInfo>;
+  unload(): Promise<void>;
+  readonly chat: {
+    readonly completions: {
+      create(params: ChatParams & { stream: true }, request?: RequestOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
+      create(params: ChatParams & { stream?: false }, request?: RequestOptions): Promise<ChatCompletion>;
+    };
+  };
+  readonly completions: {
+    create(params: CompletionParams & { stream: true }, request?: RequestOptions): Promise<AsyncIterable<Completion>>;
+    create(params: CompletionParams & { stream?: false }, request?: RequestOptions): Promise<Completion>;
+  };
+  tokenize(text: string, options?: { special?: boolean }): Promise<number[]>;
+  detokenize(ids: number[], options?: { skipSpecial?: boolean }): Promise<string>;
+  countTokens(input: string | ChatMessage[]): Promise<{ tokens: number; context: number; dropped: boolean[] }>;
+  readonly models: {
+    stored(): Promise<StoredModel[]>;
+    verify(id: string): Promise<{ ok: boolean; bad_parts: number }>;
+    remove(id: string): Promise<void>;
+    storage(): Promise<StorageState>;
+  };
+  /** Starts a fresh worker and loads the same model again; the conversation is the caller's and is not lost. */
+  restart(): Promise<void>;
+  dispose(): Promise<void>;
+}
