@@ -1,0 +1,23 @@
+// Files and standard input for the command line: the core itself does no I/O.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "base/bytes.h"
+#include "base/result.h"
+
+namespace parley {
+
+// A file opened for reading. kIo names the path and the system's reason.
+Result<std::unique_ptr<ByteSource>> OpenFile(const std::string& path);
+
+// Files read as one, in order: a model in parts.
+Result<std::unique_ptr<ByteSource>> OpenParts(const std::vector<std::string>& paths);
+
+// kLimit above `max_bytes`, kIo when it cannot be read.
+Result<std::string> ReadWholeFile(const std::string& path, uint64_t max_bytes);
+Result<std::string> ReadStandardInput(uint64_t max_bytes);
+
+}  // namespace parley
