@@ -24,16 +24,24 @@ struct PackedMatrix {
 };
 uint64_t PackedBytes(DType type, uint64_t outputs, uint64_t inputs);
 // Repacks one panel: `rows` (1 to 8) consecutive rows of ggml blocks -> the panel's bytes. The layout depends on the
-// dot mode that the probe chose, hence a table function as well (KernelTable::pack_panel).
+// dot mode that the probe chose, hence a table function as well (KernelTable::pack_panel); a matrix is read by the
+// table that packed it.
 
-// Activations as the matmuls read them: s8 codes with one scale a token and block, and the sums of the codes.
+// Activations as the matmuls read them: codes with one scale a token and block, and the sums of the codes. Which of
+// the two forms of the codes a table writes and reads is its own affair.
 struct QuantizedActivations {
   uint32_t tokens = 0;
-  uint32_t width = 0;         // multiple of 32
-  int8_t* codes = nullptr;    // [tokens, width]
-  float* scales = nullptr;    // [tokens, width / 32]
-  int32_t* sums = nullptr;    // [tokens, width / 32]: sum of the block's codes
+  uint32_t width = 0;             // multiple of 32
+  int8_t* codes = nullptr;        // [tokens, width], -127 to 127
+  int16_t* wide_codes = nullptr;  // [tokens, width], the same values
+  float* scales = nullptr;        // [tokens, width / 32]
+  int32_t* sums = nullptr;        // [tokens, width / 32]: sum of the block's codes
 };
+// Bytes that BindActivations needs for `tokens` rows of `width` values (a multiple of 32).
+uint64_t ActivationBytes(uint64_t tokens, uint64_t width);
+// Lays the arrays out in `memory`, which is 64-byte aligned and has ActivationBytes(tokens, width) bytes. Rebinding
+// with fewer tokens or a smaller width is cheap and keeps nothing.
+QuantizedActivations BindActivations(uint8_t* memory, uint32_t tokens, uint32_t width);
 
 // Shapes of one attention call: `queries` new rows at positions first_position... over a cache of one layer.
 struct AttentionShape {
@@ -43,9 +51,14 @@ struct AttentionShape {
   uint32_t first_position = 0;  // position of query row 0; row i sees positions 0 ... first_position + i
   uint32_t queries = 0;
 };
+// Floats that one layer's k_cache, and likewise its v_cache, holds: context rounded up to a multiple of four rows.
+uint64_t KvCacheFloats(uint64_t n_heads, uint64_t head_size, uint64_t context);
+// Floats of scratch that one thread's call of `attention` needs.
+uint64_t AttentionScratchFloats(uint64_t context);
 
 struct KernelTable {
-  const char* name;  // "scalar", "sse41", "avx_vnni", "wasm_simd128", "wasm_relaxed"
+  const char* name;  // "scalar", "sse41", "avx2", "avx_vnni", "wasm_simd128", "wasm_relaxed"
+  const char* dot;   // how products are summed, for people: "u8 x s8", "s8 x s8", "s16 pairs", ...
 
   void (*pack_panel)(DType type, const uint8_t* rows, uint32_t n_rows, uint32_t inputs, uint8_t* panel);
   // One row of a packed matrix as f32: the embedding of a token from the tied head. out: [inputs]
@@ -69,10 +82,12 @@ struct KernelTable {
   void (*store_kv)(const AttentionShape& shape, const float* qkv, uint32_t head_begin, uint32_t head_end,
                    float* k_cache, float* v_cache);
   // Causal attention for heads [head_begin, head_end): out[i, head] = softmax(q k^T / sqrt(head_size)) v, reading k
-  // and v from the cache only. out: [queries, width]; scores: scratch [context] floats of this thread.
+  // and v from the cache only. out: [queries, width]; scores: AttentionScratchFloats(context) floats of this thread,
+  // 64-byte aligned.
   void (*attention)(const AttentionShape& shape, const float* qkv, const float* k_cache, const float* v_cache,
                     uint32_t head_begin, uint32_t head_end, float* scores, float* out);
 
+  void (*exp)(float* x, size_t count);  // x = Exp(x) (base/math.h) in vectors, the same bits
   bool (*all_finite)(const float* x, size_t count);
 };
 
