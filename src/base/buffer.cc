@@ -1,4 +1,5 @@
-// Counts allocations and sends them through replaceable hooks. What a buffer holds is its owner's business.
+// Counts allocations and sends them through replaceable hooks. What a buffer holds is its owner's
+// business.
 #include "base/buffer.h"
 
 #include <atomic>
@@ -10,7 +11,8 @@ namespace parley {
 namespace {
 
 void* DefaultAllocate(size_t bytes, size_t alignment) {
-  const size_t padded = (bytes + alignment - 1) & ~(alignment - 1);  // aligned_alloc wants a multiple
+  const size_t padded =
+      (bytes + alignment - 1) & ~(alignment - 1);  // aligned_alloc wants a multiple
   if (padded < bytes) return nullptr;
   return std::aligned_alloc(alignment, padded);
 }
@@ -53,7 +55,8 @@ void Release(void* pointer, size_t bytes) {
 }
 
 Error OutOfMemory(uint64_t bytes, const char* what) {
-  return MakeError(Code::kOom, "no memory for " + std::string(what) + ": " + std::to_string(bytes) + " bytes");
+  return MakeError(Code::kOom,
+                   "no memory for " + std::string(what) + ": " + std::to_string(bytes) + " bytes");
 }
 
 }  // namespace buffer_internal

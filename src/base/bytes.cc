@@ -6,11 +6,16 @@
 
 namespace parley {
 
-static_assert(std::endian::native == std::endian::little, "files are little-endian and read as they are");
+static_assert(std::endian::native == std::endian::little,
+              "files are little-endian and read as they are");
 
-bool CheckedAdd(uint64_t a, uint64_t b, uint64_t* out) { return !__builtin_add_overflow(a, b, out); }
+bool CheckedAdd(uint64_t a, uint64_t b, uint64_t* out) {
+  return !__builtin_add_overflow(a, b, out);
+}
 
-bool CheckedMul(uint64_t a, uint64_t b, uint64_t* out) { return !__builtin_mul_overflow(a, b, out); }
+bool CheckedMul(uint64_t a, uint64_t b, uint64_t* out) {
+  return !__builtin_mul_overflow(a, b, out);
+}
 
 bool CheckedPad(uint64_t a, uint64_t alignment, uint64_t* out) {
   CHECK(std::has_single_bit(alignment));
@@ -32,8 +37,8 @@ Result<std::string_view> ByteReader::ReadString(uint64_t max_length, const char*
   TRY_ASSIGN(const uint64_t length, Read<uint64_t>(what));
   if (length > max_length) {
     return MakeError(Code::kLimit,
-                     std::string(what) + ": a length of " + std::to_string(length) + " bytes, at most " +
-                         std::to_string(max_length) + " are allowed",
+                     std::string(what) + ": a length of " + std::to_string(length) +
+                         " bytes, at most " + std::to_string(max_length) + " are allowed",
                      start);
   }
   TRY_ASSIGN(const auto bytes, ReadBytes(length, what));
@@ -56,11 +61,12 @@ Error ByteReader::Truncated(uint64_t wanted, const char* what) const {
 Status MemorySource::ReadAt(uint64_t offset, std::span<uint8_t> destination) {
   if (offset > bytes_.size() || destination.size() > bytes_.size() - offset) {
     return MakeError(Code::kIo,
-                     "a read of " + std::to_string(destination.size()) + " bytes passes the end of " +
-                         std::to_string(bytes_.size()),
+                     "a read of " + std::to_string(destination.size()) +
+                         " bytes passes the end of " + std::to_string(bytes_.size()),
                      offset);
   }
-  if (!destination.empty()) std::memcpy(destination.data(), bytes_.data() + offset, destination.size());
+  if (!destination.empty())
+    std::memcpy(destination.data(), bytes_.data() + offset, destination.size());
   return {};
 }
 

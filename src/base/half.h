@@ -1,5 +1,5 @@
-// Exact conversions between f32 and the two 16-bit floats of model files, by integer operations on the bits, so that
-// every build and processor agrees. No arithmetic on 16-bit values.
+// Exact conversions between f32 and the two 16-bit floats of model files, by integer operations on
+// the bits, so that every build and processor agrees. No arithmetic on 16-bit values.
 #pragma once
 
 #include <bit>
@@ -20,15 +20,17 @@ inline float F16ToF32(uint16_t half) {
   return std::bit_cast<float>(sign | (exponent + 112) << 23 | mantissa << 13);
 }
 
-// Rounds to nearest, ties to even; beyond 65519.99 to infinity; NaN stays NaN (quiet, upper payload kept).
+// Rounds to nearest, ties to even; beyond 65519.99 to infinity; NaN stays NaN (quiet, upper payload
+// kept).
 inline uint16_t F32ToF16(float value) {
   const uint32_t bits = std::bit_cast<uint32_t>(value);
   const uint32_t sign = bits >> 16 & 0x8000u;
   const uint32_t magnitude = bits & 0x7fffffffu;
-  if (magnitude > 0x7f800000u) return static_cast<uint16_t>(sign | 0x7e00u | (magnitude >> 13 & 0x3ffu));
+  if (magnitude > 0x7f800000u)
+    return static_cast<uint16_t>(sign | 0x7e00u | (magnitude >> 13 & 0x3ffu));
   if (magnitude >= 0x477ff000u) return static_cast<uint16_t>(sign | 0x7c00u);  // 65520 and above
-  uint32_t kept;     // the result's bits before rounding
-  uint32_t dropped;  // the bits below, as a fraction of 2^32
+  uint32_t kept;                   // the result's bits before rounding
+  uint32_t dropped;                // the bits below, as a fraction of 2^32
   if (magnitude >= 0x38800000u) {  // 2^-14 and above: a normal f16
     kept = (magnitude >> 13) - (112u << 10);
     dropped = magnitude << 19;

@@ -1,0 +1,78 @@
+// The signatures of files that people mistake for models.
+#include "formats/file_kind.h"
+
+#include <string_view>
+
+namespace parley {
+namespace {
+
+using std::string_view_literals::operator""sv;
+
+struct Signature {
+  std::string_view prefix;
+  const char* description;
+};
+
+constexpr Signature kSignatures[] = {
+    {"GGUF"sv, "a GGUF file"},
+    {"version https://git-lfs"sv, "a Git LFS pointer, not the file itself"},
+    {"PK\x03\x04"sv, "a ZIP archive, perhaps a PyTorch checkpoint (pickle)"},
+    {"\x80\x02"sv, "a Python pickle, perhaps a PyTorch checkpoint"},
+    {"\x80\x03"sv, "a Python pickle"},
+    {"\x80\x04"sv, "a Python pickle"},
+    {"\x80\x05"sv, "a Python pickle"},
+    {"ggml"sv, "a GGML file, older than GGUF"},
+    {"lmgg"sv, "a GGML file, older than GGUF"},
+    {"tjgg"sv, "a GGJT file, older than GGUF"},
+    {"fmgg"sv, "a GGMF file, older than GGUF"},
+    {"FUGG"sv, "a GGUF file with its bytes swapped"},
+    {"\x89HDF"sv, "an HDF5 file, perhaps Keras weights"},
+    {"\x1f\x8b"sv, "a gzip file"},
+    {"%PDF"sv, "a PDF document"},
+    {"{"sv, "a JSON file"},
+};
+
+char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+bool StartsWithIgnoringCase(std::string_view text, std::string_view prefix) {
+  if (text.size() < prefix.size()) return false;
+  for (size_t i = 0; i < prefix.size(); ++i) {
+    if (Lower(text[i]) != prefix[i]) return false;
+  }
+  return true;
+}
+
+// Markup may follow a byte order mark and white space.
+bool IsHtml(std::string_view text) {
+  if (text.starts_with("\xef\xbb\xbf"sv)) text.remove_prefix(3);
+  while (!text.empty() &&
+         (text[0] == ' ' || text[0] == '\n' || text[0] == '\r' || text[0] == '\t')) {
+    text.remove_prefix(1);
+  }
+  return StartsWithIgnoringCase(text, "<!doctype") || StartsWithIgnoringCase(text, "<html") ||
+         StartsWithIgnoringCase(text, "<?xml") || StartsWithIgnoringCase(text, "<head");
+}
+
+// An ONNX ModelProto begins with field 1 (ir_version, a small varint), then field 2
+// (producer_name), 7 (graph) or 8 (opset_import), all length-delimited.
+bool IsOnnx(std::string_view text) {
+  return text.size() >= 3 && text[0] == '\x08' && text[1] >= 1 && text[1] <= 32 &&
+         (text[2] == '\x12' || text[2] == '\x3a' || text[2] == '\x42');
+}
+
+}  // namespace
+
+const char* DescribeFile(std::span<const uint8_t> first_bytes) {
+  const std::string_view text(reinterpret_cast<const char*>(first_bytes.data()),
+                              first_bytes.size());
+  for (const Signature& signature : kSignatures) {
+    if (text.starts_with(signature.prefix)) return signature.description;
+  }
+  if (IsHtml(text)) return "an HTML page";
+  if (IsOnnx(text)) return "an ONNX model";
+  if (text.size() > 8 && text[8] == '{') return "a safetensors file";
+  if (text.substr(0, 8).ends_with("TFL3")) return "a TensorFlow Lite model";
+  return "an unknown kind of file";
+}
+
+}  // namespace parley
