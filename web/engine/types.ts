@@ -279,17 +279,25 @@ export interface Engine {
   unload(): Promise<void>;
   readonly chat: {
     readonly completions: {
-      create(params: ChatParams & { stream: true }, request?: RequestOptions): Promise<AsyncIterable<ChatCompletionChunk>>;
+      create(
+        params: ChatParams & { stream: true },
+        request?: RequestOptions,
+      ): Promise<AsyncIterable<ChatCompletionChunk>>;
       create(params: ChatParams & { stream?: false }, request?: RequestOptions): Promise<ChatCompletion>;
     };
   };
   readonly completions: {
-    create(params: CompletionParams & { stream: true }, request?: RequestOptions): Promise<AsyncIterable<Completion>>;
+    create(
+      params: CompletionParams & { stream: true },
+      request?: RequestOptions,
+    ): Promise<AsyncIterable<Completion>>;
     create(params: CompletionParams & { stream?: false }, request?: RequestOptions): Promise<Completion>;
   };
   tokenize(text: string, options?: { special?: boolean }): Promise<number[]>;
   detokenize(ids: number[], options?: { skipSpecial?: boolean }): Promise<string>;
-  countTokens(input: string | ChatMessage[]): Promise<{ tokens: number; context: number; dropped: boolean[] }>;
+  countTokens(
+    input: string | ChatMessage[],
+  ): Promise<{ tokens: number; context: number; dropped: boolean[] }>;
   readonly models: {
     stored(): Promise<StoredModel[]>;
     verify(id: string): Promise<{ ok: boolean; bad_parts: number }>;

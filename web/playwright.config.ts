@@ -1,0 +1,47 @@
+// Browser tests, in the Chromium of the system: tests/e2e holds whole-page tests, tests/web/browser those of the
+// library. They run against dist/, which scripts/build.sh makes; PARLEY_CHROMIUM names another browser.
+import { existsSync } from "node:fs";
+import { defineConfig } from "@playwright/test";
+
+const CANDIDATES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+const executablePath = process.env.PARLEY_CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
+const baseURL = process.env.PARLEY_E2E_URL ?? "http://localhost:4173/";
+
+export default defineConfig({
+  testDir: "../tests",
+  testMatch: ["e2e/**/*.spec.ts", "web/browser/**/*.spec.ts"],
+  outputDir: "test-results",
+  timeout: 60_000,
+  expect: { timeout: 15_000 },
+  fullyParallel: false,
+  workers: 1,
+  retries: 0,
+  forbidOnly: !!process.env.CI,
+  reporter: [["list"]],
+  use: {
+    baseURL,
+    browserName: "chromium",
+    launchOptions: {
+      executablePath,
+      args: [
+        "--no-sandbox",
+        "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-default-apps",
+        "--disable-domain-reliability",
+        "--disable-sync",
+        "--no-first-run",
+        "--no-pings",
+      ],
+    },
+    trace: "off",
+  },
+  webServer: process.env.PARLEY_E2E_URL
+    ? undefined
+    : {
+        command: "node ../scripts/serve.mjs --port 4173 --dir ../dist",
+        url: baseURL,
+        reuseExistingServer: false,
+      },
+});

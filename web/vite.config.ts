@@ -1,0 +1,62 @@
+// Builds the page into dist/, ready for any static host, and says where tests live. The npm library has a
+// configuration of its own, vite.library.config.ts.
+import { resolve } from "node:path";
+import { defineConfig } from "vite";
+import { VitePWA } from "vite-plugin-pwa";
+import { assets, constants, hosting, readWasmSet } from "./build_plugins.ts";
+
+const ISOLATION = {
+  "Cross-Origin-Opener-Policy": "same-origin",
+  "Cross-Origin-Embedder-Policy": "require-corp",
+  "Cross-Origin-Resource-Policy": "same-origin",
+};
+const wasm = readWasmSet();
+
+export default defineConfig({
+  root: import.meta.dirname,
+  base: "./",
+  define: constants(wasm),
+  build: {
+    outDir: resolve(import.meta.dirname, "../dist"),
+    emptyOutDir: true,
+    target: ["chrome109", "firefox115", "safari16.4"],
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    chunkSizeWarningLimit: 200,
+  },
+  worker: { format: "es" },
+  server: { port: 5173, strictPort: true, headers: ISOLATION, fs: { allow: [".."] } },
+  preview: { port: 4173, strictPort: true, headers: ISOLATION },
+  plugins: [
+    assets(wasm),
+    hosting(),
+    VitePWA({
+      strategies: "injectManifest",
+      srcDir: ".",
+      filename: "service_worker.ts",
+      injectRegister: false,
+      injectManifest: {
+        rollupFormat: "iife",
+        globPatterns: ["**/*.{html,js,css,svg,png,webmanifest}", "models/catalog.json"],
+        globIgnores: ["wasm/**", "examples/**"],
+      },
+      manifest: {
+        id: "./",
+        name: "Parley",
+        short_name: "Parley",
+        description:
+          "Private chat with a small language model that runs in this page. Nothing is sent anywhere.",
+        start_url: "./",
+        scope: "./",
+        display: "standalone",
+        background_color: "#FAF8F4",
+        theme_color: "#FAF8F4",
+        icons: [
+          { src: "icons/parley-192.png", sizes: "192x192", type: "image/png" },
+          { src: "icons/parley-512.png", sizes: "512x512", type: "image/png" },
+          { src: "icons/parley-maskable-512.png", sizes: "512x512", type: "image/png", purpose: "maskable" },
+        ],
+      },
+    }),
+  ],
+});
