@@ -20,11 +20,19 @@ struct VocabularyView {
   std::span<const int32_t> special_ids;       // control tokens: never made from text unless asked
 };
 
+// How much work an Encode was, for tests of its bounds.
+struct EncodeCounts {
+  uint64_t pieces = 0;
+  uint64_t heap_operations = 0;  // at most four for each byte of the text (twelve for an ill-formed byte)
+};
+
 class Tokenizer {
  public:
-  // BAD_VOCAB: duplicate or missing tokens, a byte without a token, a merge that names no token (with its line).
+  // BAD_VOCAB: duplicate or missing tokens, a byte without a token, a merge that names no token (with its line in a
+  // merges.txt). LIMIT: over 2^20 tokens or merges. OOM.
   static Result<std::unique_ptr<Tokenizer>> Make(const VocabularyView& vocabulary);
-  // merges.txt: "#version" first, one merge a line, LF or CRLF refused as the fault list says (T1).
+  // The lines of a merges.txt: "#version" first, then one merge a line. BAD_VOCAB with the line: no "#version" (the
+  // reference drops the first line unread), CRLF, a line that is not two symbols around one space (T1).
   static Result<std::vector<std::string_view>> ParseMerges(std::string_view merges_txt);
   ~Tokenizer();
 
@@ -32,10 +40,13 @@ class Tokenizer {
   uint64_t memory_bytes() const;  // held by this tokenizer
 
   // Text (any bytes; invalid UTF-8 is read as U+FFFD) to ids, appended. `parse_special`: special tokens written in the
-  // text are read as such; else they are text. Near-linear time in the text's length.
-  Status Encode(std::string_view text, bool parse_special, std::vector<int32_t>* ids) const;
+  // text are read as such; else they are text. Near-linear time in the text's length; about 24 bytes of memory for each
+  // byte of the longest word. LIMIT: over 512 MiB of text. OOM. On an error `ids` is as it was.
+  Status Encode(std::string_view text, bool parse_special, std::vector<int32_t>* ids,
+                EncodeCounts* counts = nullptr) const;
 
-  // The bytes of one token; may be part of a character. Special tokens give their name ("<|user|>").
+  // The bytes of one token; may be part of a character. Special tokens give their name ("<|user|>"). Empty for an id
+  // outside the vocabulary.
   std::string_view Bytes(int32_t id) const;
   bool IsSpecial(int32_t id) const;
   int32_t FindSpecial(std::string_view name) const;  // -1 when there is none
