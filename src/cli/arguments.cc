@@ -1,4 +1,5 @@
-// Parses declared options and positional words and prints their help; what they mean is each command's affair.
+// Parses declared options and positional words and prints their help; what they mean is each
+// command's affair.
 #include "cli/arguments.h"
 
 #include <charconv>

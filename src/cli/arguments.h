@@ -1,4 +1,5 @@
-// The command line's option parser: a command declares what it takes, bound to variables, then calls Parse. Writes
+// The command line's option parser: a command declares what it takes, bound to variables, then
+// calls Parse. Writes
 // `--help` from the same declarations. Knows nothing about models or sampling.
 #pragma once
 
@@ -25,13 +26,14 @@ inline constexpr int kExitUsage = 2;  // the command line itself is wrong
 //     if (!arguments.Parse()) return arguments.exit_code();
 //     ...
 //   }
-// Options are accepted as `--name value`, `--name=value`, with `-` and `_` alike; `--` ends them. A bound variable's
-// value before Parse is its default.
+// Options are accepted as `--name value`, `--name=value`, with `-` and `_` alike; `--` ends them. A
+// bound variable's value before Parse is its default.
 class Arguments {
  public:
   using Setter = std::function<Status(std::string_view value)>;
 
-  // `command`: "inspect"; `summary`: a sentence for the help. `words`: what follows the command's name.
+  // `command`: "inspect"; `summary`: a sentence for the help. `words`: what follows the command's
+  // name.
   Arguments(std::string_view command, std::string_view summary, std::vector<std::string_view> words)
       : command_(command), summary_(summary), words_(std::move(words)) {}
 
@@ -41,9 +43,11 @@ class Arguments {
   // Calls `set` for each occurrence; its error becomes a usage error that names the option.
   void Value(const char* name, const char* placeholder, const char* help, Setter set);
   // Positional words in order of declaration; each is required unless `optional`.
-  void Positional(const char* placeholder, const char* help, std::string* value, bool optional = false);
+  void Positional(const char* placeholder, const char* help, std::string* value,
+                  bool optional = false);
 
-  // False when help was asked for (printed on stdout) or the words are wrong (stderr says why): return exit_code().
+  // False when help was asked for (printed on stdout) or the words are wrong (stderr says why):
+  // return exit_code().
   bool Parse();
   int exit_code() const { return exit_code_; }
   // Was this option given? After Parse.
@@ -51,7 +55,8 @@ class Arguments {
 
   // Prints "parley COMMAND: message" with a pointer to --help on stderr; returns kExitUsage.
   int UsageError(std::string_view message);
-  // Prints "parley COMMAND: message" with the error's code, and offset if it has one, on stderr; returns kExitError.
+  // Prints "parley COMMAND: message" with the error's code, and offset if it has one, on stderr;
+  // returns kExitError.
   int Fail(const Error& error) const;
 
  private:

@@ -1,5 +1,5 @@
-// The subcommands of `parley`, one source file each. Each declares its options on `arguments`, parses, runs, and
-// returns the exit code.
+// The subcommands of `parley`, one source file each. Each declares its options on `arguments`,
+// parses, runs, and returns the exit code.
 #pragma once
 
 #include "cli/arguments.h"

@@ -1,4 +1,5 @@
-// `parley`: finds the subcommand and hands it its words. Everything else is in the subcommands' own files.
+// `parley`: finds the subcommand and hands it its words. Everything else is in the subcommands' own
+// files.
 #include <cstdio>
 #include <string_view>
 #include <vector>
@@ -21,16 +22,18 @@ constexpr Command kCommands[] = {
     {"tokenize", "Turn text on standard input into token ids.", RunTokenize},
     {"detokenize", "Turn token ids on standard input into text.", RunDetokenize},
     {"quantize", "Write a model as GGUF with another type of weights.", RunQuantize},
-    {"inspect", "Say what a model file is, what it holds and how much memory it takes.", RunInspect},
+    {"inspect", "Say what a model file is, what it holds and how much memory it takes.",
+     RunInspect},
     {"eval", "Measure perplexity on a text, alone or against another model.", RunEval},
     {"bench", "Measure prefill and decode speed.", RunBench},
 };
 
 void PrintHelp(std::FILE* out) {
-  std::fprintf(out,
-               "Usage: parley COMMAND [options]\n\n"
-               "Runs GPT-2-class language models on this machine's processor; nothing is sent anywhere.\n\n"
-               "Commands:\n");
+  std::fprintf(
+      out,
+      "Usage: parley COMMAND [options]\n\n"
+      "Runs GPT-2-class language models on this machine's processor; nothing is sent anywhere.\n\n"
+      "Commands:\n");
   for (const Command& command : kCommands) {
     std::fprintf(out, "  %-12s %s\n", command.name, command.summary);
   }

@@ -22,8 +22,8 @@ struct ModelArguments {
 };
 void DeclareModelArguments(Arguments& arguments, ModelArguments* values);
 
-// A model's GGUF bytes, wherever they are. A Hugging Face folder is converted to Q8_0 in memory; a bundled model's
-// parts are read as one file, each checked against the catalog's SHA-256.
+// A model's GGUF bytes, wherever they are. A Hugging Face folder is converted to Q8_0 in memory; a
+// bundled model's parts are read as one file, each checked against the catalog's SHA-256.
 Result<std::unique_ptr<ByteSource>> OpenModel(const std::string& model);
 
 // True when `model` names a Hugging Face folder (it has a config.json).
