@@ -37,7 +37,8 @@ export function readWasmSet(): WasmSet {
   for (const { build, name, bytes } of found) {
     const address = `wasm/${id}/${build}/${name}`;
     set.files.set(address, name.endsWith(".wasm") ? stampWasm(bytes, id) : bytes);
-    (set.byBuild[build] ??= []).push(address);
+    const addresses = set.byBuild[build] ?? [];
+    set.byBuild[build] = [...addresses, address];
   }
   return set;
 }
