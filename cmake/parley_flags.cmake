@@ -11,6 +11,8 @@ endif()
 # Flags for all code, third-party included: they change the meaning of floating point, memory or threads.
 # -ffp-contract=off: a*b+c must round twice on every machine, or builds would disagree in the last bit.
 add_compile_options(-ffp-contract=off)
+# No build may depend on where it was made.
+add_compile_options(-ffile-prefix-map=${PROJECT_SOURCE_DIR}/=)
 if(PARLEY_SANITIZERS)
   add_compile_options(-fsanitize=${PARLEY_SANITIZERS} -fno-sanitize-recover=all -fno-omit-frame-pointer)
   add_link_options(-fsanitize=${PARLEY_SANITIZERS})

@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# Makes dist/, ready for any static host: the four wasm builds, the page, the bundled model, licences. It tests nothing.
+#
+#   scripts/build.sh        does nothing, quickly, when no input has changed since the last time
+#
+# The wasm builds are collected as build/wasm/BUILD/parley.{mjs,wasm}; web/ names their directory in dist/ by their hash
+# (the build id) and takes models/ in. MODEL_HOSTS replaces the hosts that the page may fetch models from.
+set -euo pipefail
+# shellcheck source=scripts/setup.sh
+. "$(dirname "${BASH_SOURCE[0]}")/setup.sh" build
+cd "$PARLEY_ROOT"
+mkdir -p build
+exec 8> build/.build.lock
+flock 8 2> /dev/null || true
+
+builds=(simd128 simd128-threads relaxed relaxed-threads)
+for build in "${builds[@]}"; do
+  preset=wasm-$build
+  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" -G Ninja > /dev/null
+  cmake --build --preset "$preset" --target parley_wasm -- --quiet
+  mkdir -p "build/wasm/$build"
+  for file in parley.mjs parley.wasm; do
+    cmp -s "build/$preset/src/wasm/$file" "build/wasm/$build/$file" ||
+      cp "build/$preset/src/wasm/$file" "build/wasm/$build/$file"
+  done
+done
+
+# Everything that ends up in dist/ or decides how; dist/ is made again when any of it has changed.
+inputs_hash() {
+  {
+    echo "${MODEL_HOSTS-default}"
+    find build/wasm models web VERSION LICENSE CHANGELOG.md biome.json scripts/build.sh scripts/headers.mjs \
+      scripts/third_party_notices.mjs scripts/notices_wasm.txt \
+      \( -name node_modules -o -path web/dist -o -path web/test-results -o -name '*.tsbuildinfo' \) -prune \
+      -o -type f -print0 | LC_ALL=C sort -z | xargs -0 sha256sum
+  } | sha256sum
+}
+stamp=build/.dist-inputs
+inputs=$(inputs_hash)
+[ -f dist/index.html ] && [ "$inputs" = "$(cat "$stamp" 2> /dev/null)" ] && exit 0
+
+rm -f "$stamp"
+staging=build/dist
+rm -rf "$staging"
+(cd web && npm run --silent build -- --logLevel warn --outDir "../$staging" --emptyOutDir)
+cp LICENSE "$staging/LICENSE.txt"
+node scripts/third_party_notices.mjs > "$staging/THIRD_PARTY_NOTICES.txt"
+cp VERSION "$staging/VERSION"
+rm -rf dist
+mv "$staging" dist
+echo "$inputs" > "$stamp"
+echo "dist/ is Parley $(cat VERSION), $(du -sh dist | cut -f1)"
