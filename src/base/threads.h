@@ -1,5 +1,5 @@
-// A pool of threads that split rows of one operation and meet at barriers. The caller is thread 0; with one thread
-// nothing is started. Threads spin inside a token and sleep between tokens.
+// A pool of threads that split rows of one operation and meet at barriers. The caller is thread 0;
+// with one thread nothing is started. Threads spin inside a token and sleep between tokens.
 #pragma once
 
 #include <cstdint>
@@ -9,15 +9,20 @@
 
 namespace parley {
 
+inline constexpr uint32_t kMaxThreads = 64;
+
 class ThreadPool {
  public:
-  // Starts `threads - 1` threads (>= 1). kOom or kIo when the system refuses them.
+  // Starts `threads - 1` threads. kBadArg unless 1 <= threads <= kMaxThreads; kUnsupportedOption
+  // for more than one in a build without threads; kIo when the system refuses them or they do not
+  // begin within some seconds (a browser whose workers were not made beforehand): then use one.
   static Result<std::unique_ptr<ThreadPool>> Make(uint32_t threads);
   virtual ~ThreadPool() = default;
 
   virtual uint32_t threads() const = 0;
   // Runs body(context, thread, threads) on every thread and returns when all have.
-  virtual void Run(void (*body)(void* context, uint32_t thread, uint32_t threads), void* context) = 0;
+  virtual void Run(void (*body)(void* context, uint32_t thread, uint32_t threads),
+                   void* context) = 0;
   // Called by every thread inside Run: returns when all have arrived.
   virtual void Barrier() = 0;
 };

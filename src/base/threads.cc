@@ -1,0 +1,214 @@
+// The pool over POSIX threads: a generation counter starts jobs and releases barriers; waiting
+// spins for a bounded time, then sleeps on the counter. What the threads compute is the caller's.
+#include "base/threads.h"
+
+#include <atomic>
+#include <string>
+
+#if PARLEY_THREADS
+#include <pthread.h>
+#include <time.h>
+#endif
+
+namespace parley {
+namespace {
+
+class SingleThread final : public ThreadPool {
+ public:
+  uint32_t threads() const override { return 1; }
+  void Run(void (*body)(void*, uint32_t, uint32_t), void* context) override { body(context, 0, 1); }
+  void Barrier() override {}
+};
+
+#if PARLEY_THREADS
+
+// Rounds of looking at a counter before sleeping on it: some tens of microseconds, longer than a
+// barrier inside a token takes, shorter than the pause between tokens.
+#if defined(__EMSCRIPTEN__)
+constexpr uint32_t kSpinRounds = 30000;  // no pause instruction: a round is a load and a branch
+#else
+constexpr uint32_t kSpinRounds = 1500;
+#endif
+constexpr int64_t kStartTimeoutNs = 5'000'000'000;
+
+inline void Pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#elif defined(__aarch64__)
+  asm volatile("yield");
+#endif
+}
+
+// A counter that one thread advances and others wait for.
+class alignas(64) Generation {
+ public:
+  uint32_t Get() const { return value_.load(std::memory_order_acquire); }
+
+  // Returns once the counter differs from `seen`.
+  void WaitWhile(uint32_t seen) {
+    for (uint32_t round = 0; round < kSpinRounds; ++round) {
+      if (Get() != seen) return;
+      Pause();
+    }
+    // The advancing thread looks at sleepers_ after it changed value_, the sleeper at value_ after
+    // it changed sleepers_, all in one order: one of the two sees the other, so that no wake-up is
+    // lost.
+    sleepers_.fetch_add(1, std::memory_order_seq_cst);
+    while (value_.load(std::memory_order_seq_cst) == seen) Sleep(seen);
+    sleepers_.fetch_sub(1, std::memory_order_relaxed);
+  }
+
+  void Advance() {
+    value_.fetch_add(1, std::memory_order_seq_cst);
+    if (sleepers_.load(std::memory_order_seq_cst) != 0) WakeAll();
+  }
+
+ private:
+#if defined(__EMSCRIPTEN__)
+  void Sleep(uint32_t seen) {
+    __builtin_wasm_memory_atomic_wait32(reinterpret_cast<int*>(&value_), static_cast<int>(seen),
+                                        -1);
+  }
+  void WakeAll() { __builtin_wasm_memory_atomic_notify(reinterpret_cast<int*>(&value_), ~0u); }
+#else
+  void Sleep(uint32_t seen) { value_.wait(seen, std::memory_order_seq_cst); }
+  void WakeAll() { value_.notify_all(); }
+#endif
+  std::atomic<uint32_t> value_{0};
+  std::atomic<uint32_t> sleepers_{0};
+};
+
+int64_t NowNs() {
+  timespec now;
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
+
+// What the threads share. It outlives the pool if some thread never began, because that thread may
+// still do so.
+struct Shared {
+  explicit Shared(uint32_t n_threads) : threads(n_threads) {}
+
+  // Central barrier: the last to arrive opens it.
+  void Barrier() {
+    const uint32_t generation = barrier.Get();
+    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
+      arrived.store(0, std::memory_order_relaxed);
+      barrier.Advance();
+    } else {
+      barrier.WaitWhile(generation);
+    }
+  }
+
+  const uint32_t threads;
+  Generation job;
+  Generation barrier;
+  alignas(64) std::atomic<uint32_t> arrived{0};
+  std::atomic<uint32_t> started{1};                   // the caller's thread counts
+  void (*body)(void*, uint32_t, uint32_t) = nullptr;  // null: end
+  void* context = nullptr;
+};
+
+struct Start {
+  Shared* shared;
+  uint32_t thread;
+};
+
+void* ThreadMain(void* argument) {
+  const std::unique_ptr<Start> start(static_cast<Start*>(argument));
+  Shared& shared = *start->shared;
+  shared.started.fetch_add(1, std::memory_order_acq_rel);
+  // Jobs are counted from zero and none is skipped: a job ends only when every thread has run it.
+  for (uint32_t seen = 0;; ++seen) {
+    shared.job.WaitWhile(seen);
+    if (shared.body == nullptr) return nullptr;
+    shared.body(shared.context, start->thread, shared.threads);
+    shared.Barrier();
+  }
+}
+
+class PosixPool final : public ThreadPool {
+ public:
+  explicit PosixPool(uint32_t threads) : shared_(new Shared(threads)) {}
+
+  ~PosixPool() override {
+    shared_->body = nullptr;
+    shared_->job.Advance();
+    for (uint32_t i = 0; i < n_handles_; ++i) {
+      if (all_began_) {
+        pthread_join(handles_[i], nullptr);
+      } else {
+        pthread_detach(handles_[i]);
+      }
+    }
+    if (all_began_) delete shared_;
+  }
+
+  Status StartThreads() {
+    for (uint32_t thread = 1; thread < shared_->threads; ++thread) {
+      auto start = std::make_unique<Start>(Start{shared_, thread});
+      const int error = pthread_create(&handles_[n_handles_], nullptr, ThreadMain, start.get());
+      if (error != 0) {
+        all_began_ = WaitForStart(n_handles_ + 1);
+        return MakeError(Code::kIo, "thread " + std::to_string(thread + 1) + " of " +
+                                        std::to_string(shared_->threads) + " was refused: error " +
+                                        std::to_string(error));
+      }
+      (void)start.release();  // now the thread's
+      ++n_handles_;
+    }
+    all_began_ = WaitForStart(shared_->threads);
+    if (!all_began_) return MakeError(Code::kIo, "threads were made but did not begin");
+    return {};
+  }
+
+  uint32_t threads() const override { return shared_->threads; }
+
+  void Run(void (*body)(void*, uint32_t, uint32_t), void* context) override {
+    shared_->body = body;
+    shared_->context = context;
+    shared_->job.Advance();
+    body(context, 0, shared_->threads);
+    shared_->Barrier();
+  }
+
+  void Barrier() override { shared_->Barrier(); }
+
+ private:
+  bool WaitForStart(uint32_t count) const {
+    const int64_t deadline = NowNs() + kStartTimeoutNs;
+    while (shared_->started.load(std::memory_order_acquire) != count) {
+      if (NowNs() > deadline) return false;
+      constexpr timespec kPause = {0, 200'000};
+      nanosleep(&kPause, nullptr);
+    }
+    return true;
+  }
+
+  Shared* shared_;
+  pthread_t handles_[kMaxThreads] = {};
+  uint32_t n_handles_ = 0;
+  bool all_began_ = false;
+};
+
+#endif  // PARLEY_THREADS
+
+}  // namespace
+
+Result<std::unique_ptr<ThreadPool>> ThreadPool::Make(uint32_t threads) {
+  if (threads == 0 || threads > kMaxThreads) {
+    return MakeError(Code::kBadArg, "threads must be 1 to " + std::to_string(kMaxThreads) +
+                                        ", not " + std::to_string(threads));
+  }
+  if (threads == 1) return std::unique_ptr<ThreadPool>(std::make_unique<SingleThread>());
+#if PARLEY_THREADS
+  auto pool = std::make_unique<PosixPool>(threads);
+  TRY(pool->StartThreads());
+  return std::unique_ptr<ThreadPool>(std::move(pool));
+#else
+  return MakeError(Code::kUnsupportedOption,
+                   "this build runs on one thread, not " + std::to_string(threads));
+#endif
+}
+
+}  // namespace parley

@@ -1,0 +1,34 @@
+// Makes the table of kernels of one Simd type. Included by one source file an instruction set,
+// which compiles it with that set's flags; everything is in an unnamed namespace, so that the
+// linker cannot mix the results.
+#pragma once
+
+#include "kernels/generic_attention.h"
+#include "kernels/generic_matmul.h"
+#include "kernels/generic_rows.h"
+#include "kernels/kernels.h"
+
+namespace parley {
+namespace {
+
+template <typename S>
+constexpr KernelTable MakeTable(const char* name, const char* dot) {
+  return {
+      .name = name,
+      .dot = dot,
+      .pack_panel = PackPanel<S>,
+      .unpack_row = UnpackRow<S>,
+      .quantize_activations = QuantizeActivations<S>,
+      .matmul = Matmul<S>,
+      .layer_norm = LayerNorm<S>,
+      .gelu = Gelu<S>,
+      .add = AddRow<S>,
+      .store_kv = StoreKv,
+      .attention = Attention<S>,
+      .exp = ExpRow<S>,
+      .all_finite = AllFinite<S>,
+  };
+}
+
+}  // namespace
+}  // namespace parley

@@ -1,0 +1,304 @@
+// Matrix products over quantized weights and activations, and the packing that they read, once for
+// every Simd type. Instructions are in simd_*.h; rows that are not products in generic_rows.h.
+//
+// Every build computes the same bits: with isum the exact integer sum of code products of one
+// block,
+//   y[t, o] = bias[o];  then for each block b, ascending:  y = y + float(isum) * (w_scale[o, b] *
+//   x_scale[t, b]).
+// |isum| <= 32 * 128 * 127 < 2^24, so float(isum) is exact as well.
+//
+// A Simd type S has two weight policies, S::Q8 and S::Q4. A policy says how a chunk of a panel's
+// codes becomes vectors of weights (LoadWeights), what the integer accumulators start from (Start:
+// codes are stored with kBias added, which costs kBias times the sum of the activations' codes),
+// and how one step is summed into them (Dot, Finish).
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "base/half.h"
+#include "base/result.h"
+#include "kernels/blocks.h"
+#include "kernels/kernels.h"
+#include "kernels/unroll.h"
+
+namespace parley {
+namespace {
+
+template <typename S, DType kType>
+using WeightPolicy = std::conditional_t<kType == DType::kQ8_0, typename S::Q8, typename S::Q4>;
+
+// Four f16 scales as f32: the 15 low bits moved to where f32 has them, then the exponent's bias
+// corrected by a multiplication, which is exact for subnormals as well. Finite scales only; files
+// with others are refused.
+template <typename S>
+inline typename S::F LoadScales(const uint8_t* p) {
+  const auto bits =
+      S::And(S::template ShiftLeft<13>(S::LoadSigned16(p)), S::Splat(int32_t(0x8fffe000u)));
+  return S::Mul(S::AsFloat(bits), S::Splat(0x1p112f));
+}
+
+// What a tile of kTokens rows and kPanels panels reads and writes.
+template <typename Code>
+struct TileArgs {
+  const Code* codes;    // first row; rows are `width` apart
+  const float* scales;  // first row; rows are `blocks` apart
+  const int32_t* sums;  // likewise
+  size_t width;
+  size_t blocks;
+  const uint8_t* panel;  // first panel; panels are `panel_bytes` apart
+  size_t panel_bytes;
+  float* y;  // [kTokens, kPanels * 8], read and written
+};
+
+// Adds the products of one panel block to `totals` [kTokens, kPanels * 2 vectors].
+template <typename S, DType kType, int kTokens, int kPanels, typename Code>
+[[gnu::always_inline]] inline void TileBlock(const TileArgs<Code>& args, size_t block,
+                                             float* totals) {
+  using Policy = WeightPolicy<S, kType>;
+  constexpr int kChunks = CodeBytes(kType) / Policy::kChunkBytes;
+  constexpr int kVectors = kPanels * 2;
+
+  typename Policy::Acc acc[kTokens][kVectors];
+  PARLEY_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    const auto start = Policy::Start(args.sums[t * args.blocks + block]);
+    PARLEY_UNROLL
+    for (int v = 0; v < kVectors; ++v) acc[t][v] = start;
+  }
+
+  const uint8_t* weights = args.panel + block * PanelBlockBytes(kType);
+  const Code* codes = args.codes + block * kBlock;
+  PARLEY_NO_UNROLL
+  for (int chunk = 0; chunk < kChunks; ++chunk) {
+    typename Policy::Weights w[kPanels][Policy::kStepsPerChunk][2];
+    PARLEY_UNROLL
+    for (int p = 0; p < kPanels; ++p) {
+      Policy::LoadWeights(weights + p * args.panel_bytes + chunk * Policy::kChunkBytes, w[p]);
+    }
+    PARLEY_UNROLL
+    for (int step = 0; step < Policy::kStepsPerChunk; ++step) {
+      PARLEY_UNROLL
+      for (int t = 0; t < kTokens; ++t) {
+        const auto x = Policy::SplatCodes(codes + t * args.width + step * Policy::kStep);
+        PARLEY_UNROLL
+        for (int v = 0; v < kVectors; ++v)
+          acc[t][v] = Policy::Dot(acc[t][v], w[v / 2][step][v % 2], x);
+      }
+    }
+    codes += Policy::kStepsPerChunk * Policy::kStep;
+  }
+
+  typename S::F w_scales[kVectors];
+  PARLEY_UNROLL
+  for (int v = 0; v < kVectors; ++v) {
+    w_scales[v] = LoadScales<S>(weights + v / 2 * args.panel_bytes + CodeBytes(kType) +
+                                v % 2 * kPanelScaleBytes / 2);
+  }
+  PARLEY_UNROLL
+  for (int t = 0; t < kTokens; ++t) {
+    const size_t row = t * args.blocks + block;
+    const auto x_scale = S::Splat(args.scales[row]);
+    PARLEY_UNROLL
+    for (int v = 0; v < kVectors; ++v) {
+      float* total = totals + (t * kVectors + v) * 4;
+      const auto sum = S::ToFloat(Policy::Finish(acc[t][v], args.sums[row]));
+      S::Store(total, S::Add(S::Load(total), S::Mul(sum, S::Mul(w_scales[v], x_scale))));
+    }
+  }
+}
+
+// A small function of its own: browsers compile it well only if it stays small and is called often.
+// The totals stay in memory, because the integer accumulators need the registers; a single row's
+// totals fit beside them.
+template <typename S, DType kType, int kTokens, int kPanels, typename Code>
+[[gnu::noinline]] void Tile(const TileArgs<Code>& arguments) {
+  const TileArgs<Code> args = arguments;
+  if constexpr (kTokens == 1) {
+    float totals[kPanels * kPanelColumns];
+    std::memcpy(totals, args.y, sizeof(totals));
+    for (size_t block = 0; block < args.blocks; ++block)
+      TileBlock<S, kType, kTokens, kPanels>(args, block, totals);
+    std::memcpy(args.y, totals, sizeof(totals));
+  } else {
+    for (size_t block = 0; block < args.blocks; ++block)
+      TileBlock<S, kType, kTokens, kPanels>(args, block, args.y);
+  }
+}
+
+// Runs Tile<kTokens> for a number of rows known only now, 1 to kTokens.
+template <typename S, DType kType, int kTokens, typename Code>
+inline void TileOf(uint32_t tokens, const TileArgs<Code>& args) {
+  if constexpr (kTokens > 1) {
+    if (tokens < kTokens) return TileOf<S, kType, kTokens - 1>(tokens, args);
+  }
+  Tile<S, kType, kTokens, 1>(args);
+}
+
+// Rows of y that one tile computes, with the edge of the matrix taken care of: start from bias,
+// keep real columns.
+struct TileOutput {
+  const float* bias;  // of output 0, or null
+  float* y;           // of the tile's first row and output 0
+  size_t y_stride;
+  uint32_t outputs;
+
+  void Begin(uint32_t tokens, uint32_t first, uint32_t columns, float* totals) const {
+    for (uint32_t c = 0; c < columns; ++c) {
+      totals[c] = bias != nullptr && first + c < outputs ? bias[first + c] : 0.0f;
+    }
+    for (uint32_t t = 1; t < tokens; ++t)
+      std::memcpy(totals + t * columns, totals, columns * sizeof(float));
+  }
+  void End(uint32_t tokens, uint32_t first, uint32_t columns, const float* totals) const {
+    const uint32_t kept = columns < outputs - first ? columns : outputs - first;
+    for (uint32_t t = 0; t < tokens; ++t) {
+      std::memcpy(y + t * y_stride + first, totals + t * columns, kept * sizeof(float));
+    }
+  }
+};
+
+template <typename S, DType kType>
+void MatmulOf(const QuantizedActivations& x, const PackedMatrix& w, const float* bias,
+              uint32_t panel_begin, uint32_t panel_end, float* y, size_t y_stride) {
+  using Policy = WeightPolicy<S, kType>;
+  using Code = typename Policy::Code;
+  const Code* codes;
+  if constexpr (std::is_same_v<Code, int16_t>) {
+    codes = x.wide_codes;
+  } else {
+    codes = x.codes;
+  }
+  const size_t blocks = w.inputs / kBlock;
+  const size_t panel_bytes = blocks * PanelBlockBytes(kType);
+  TileArgs<Code> args = {codes, x.scales, x.sums, w.inputs, blocks, nullptr, panel_bytes, nullptr};
+
+  if (x.tokens == 1) {
+    constexpr uint32_t kPanels = S::kGemvPanels;
+    alignas(64) float totals[kPanels * kPanelColumns];
+    const TileOutput output = {bias, y, y_stride, w.outputs};
+    args.y = totals;
+    for (uint32_t panel = panel_begin; panel < panel_end;) {
+      const bool wide = panel_end - panel >= kPanels;
+      const uint32_t columns = wide ? kPanels * kPanelColumns : kPanelColumns;
+      args.panel = w.data + panel * panel_bytes;
+      output.Begin(1, panel * kPanelColumns, columns, totals);
+      if (wide) {
+        Tile<S, kType, 1, kPanels>(args);
+      } else {
+        Tile<S, kType, 1, 1>(args);
+      }
+      output.End(1, panel * kPanelColumns, columns, totals);
+      panel += columns / kPanelColumns;
+    }
+    return;
+  }
+
+  constexpr uint32_t kTileTokens = Policy::kTileTokens;
+  alignas(64) float totals[kTileTokens * kPanelColumns];
+  args.y = totals;
+  for (uint32_t panel = panel_begin; panel < panel_end; ++panel) {
+    args.panel = w.data + panel * panel_bytes;
+    for (uint32_t t = 0; t < x.tokens;) {
+      const uint32_t left = x.tokens - t;
+      const uint32_t tiles = (left + kTileTokens - 1) / kTileTokens;
+      const uint32_t tokens = (left + tiles - 1) / tiles;  // tiles of nearly equal height
+      args.codes = codes + size_t{t} * w.inputs;
+      args.scales = x.scales + t * blocks;
+      args.sums = x.sums + t * blocks;
+      const TileOutput output = {bias, y + t * y_stride, y_stride, w.outputs};
+      output.Begin(tokens, panel * kPanelColumns, kPanelColumns, totals);
+      TileOf<S, kType, kTileTokens>(tokens, args);
+      output.End(tokens, panel * kPanelColumns, kPanelColumns, totals);
+      t += tokens;
+    }
+  }
+}
+
+template <typename S>
+void Matmul(const QuantizedActivations& x, const PackedMatrix& w, const float* bias,
+            uint32_t panel_begin, uint32_t panel_end, float* y, size_t y_stride) {
+  CHECK(x.width == w.inputs && panel_end <= w.panels());
+  if (w.type == DType::kQ8_0) {
+    MatmulOf<S, DType::kQ8_0>(x, w, bias, panel_begin, panel_end, y, y_stride);
+  } else {
+    MatmulOf<S, DType::kQ4_0>(x, w, bias, panel_begin, panel_end, y, y_stride);
+  }
+}
+
+// ---- Packing ----
+
+template <typename S, DType kType>
+void PackPanelOf(const uint8_t* rows, uint32_t n_rows, uint32_t inputs, uint8_t* panel) {
+  using Policy = WeightPolicy<S, kType>;
+  constexpr uint32_t kStep = Policy::kStep;
+  const uint32_t blocks = inputs / kBlock;
+  const size_t row_bytes = size_t{blocks} * GgmlBlockBytes(kType);
+  for (uint32_t b = 0; b < blocks; ++b, panel += PanelBlockBytes(kType)) {
+    // Columns that the matrix does not have: codes of weight 0, scale 0.
+    std::memset(panel, kType == DType::kQ8_0 ? Policy::kBias : 0x88, CodeBytes(kType));
+    std::memset(panel + CodeBytes(kType), 0, kPanelScaleBytes);
+    for (uint32_t column = 0; column < n_rows; ++column) {
+      const uint8_t* block = rows + column * row_bytes + b * GgmlBlockBytes(kType);
+      const uint8_t* source = block + kScaleBytes;
+      std::memcpy(panel + CodeBytes(kType) + column * kScaleBytes, block, kScaleBytes);
+      for (uint32_t i = 0; i < kBlock; ++i) {
+        if constexpr (kType == DType::kQ8_0) {
+          panel[Q8CodeIndex(kStep, column, i)] = static_cast<uint8_t>(source[i] + Policy::kBias);
+        } else {
+          const uint32_t nibble = i < 16 ? source[i] & 15u : source[i - 16] >> 4;
+          const NibbleIndex index = Q4CodeIndex(kStep, column, i);
+          uint8_t& byte = panel[index.byte];
+          byte = static_cast<uint8_t>((byte & (0xf0u >> index.shift)) | nibble << index.shift);
+        }
+      }
+    }
+  }
+}
+
+template <typename S>
+void PackPanel(DType type, const uint8_t* rows, uint32_t n_rows, uint32_t inputs, uint8_t* panel) {
+  if (type == DType::kQ8_0) {
+    PackPanelOf<S, DType::kQ8_0>(rows, n_rows, inputs, panel);
+  } else {
+    PackPanelOf<S, DType::kQ4_0>(rows, n_rows, inputs, panel);
+  }
+}
+
+template <typename S, DType kType>
+void UnpackRowOf(const PackedMatrix& matrix, uint32_t row, float* out) {
+  using Policy = WeightPolicy<S, kType>;
+  const uint32_t column = row % kPanelColumns;
+  const uint32_t blocks = matrix.inputs / kBlock;
+  const uint8_t* panel =
+      matrix.data + size_t{row / kPanelColumns} * blocks * PanelBlockBytes(kType);
+  for (uint32_t b = 0; b < blocks; ++b, panel += PanelBlockBytes(kType), out += kBlock) {
+    uint16_t half;
+    std::memcpy(&half, panel + CodeBytes(kType) + column * kScaleBytes, sizeof(half));
+    const float scale = F16ToF32(half);
+    for (uint32_t i = 0; i < kBlock; ++i) {
+      int code;
+      if constexpr (kType == DType::kQ8_0) {
+        code = static_cast<int8_t>(panel[Q8CodeIndex(Policy::kStep, column, i)] - Policy::kBias);
+      } else {
+        const NibbleIndex index = Q4CodeIndex(Policy::kStep, column, i);
+        code = (panel[index.byte] >> index.shift & 15) - 8;
+      }
+      out[i] = static_cast<float>(code) * scale;
+    }
+  }
+}
+
+template <typename S>
+void UnpackRow(const PackedMatrix& matrix, uint32_t row, float* out) {
+  if (matrix.type == DType::kQ8_0) {
+    UnpackRowOf<S, DType::kQ8_0>(matrix, row, out);
+  } else {
+    UnpackRowOf<S, DType::kQ4_0>(matrix, row, out);
+  }
+}
+
+}  // namespace
+}  // namespace parley
