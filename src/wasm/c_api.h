@@ -61,7 +61,8 @@ int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size,
                     uint32_t threads);
 int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads);
 int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size);
-int32_t parley_open(Parley* parley);      // result: what was loaded as JSON (plan, kernels, format, special ids)
+// Result: what was loaded, as JSON: {"plan": {as parley_plan}, "kernels", "chat_format", "bos_id", "eos_id"}.
+int32_t parley_open(Parley* parley);
 
 int32_t parley_clear_options(Parley* parley);
 int32_t parley_set_option(Parley* parley, const char* name, uint32_t name_size, const char* value,
@@ -71,7 +72,8 @@ int32_t parley_add_message(Parley* parley, const char* role, uint32_t role_size,
                            uint32_t text_size, int32_t pinned);
 // "" restores the model's own format.
 int32_t parley_set_chat_format(Parley* parley, const char* id, uint32_t id_size);
-// Result: resolved options and which messages were dropped, as JSON.
+// Result: {"options": {...}, "dropped": [bool], "prompt_ids": [id]} as JSON: resolved options with the seed, by message
+// whether it was left out to fit (empty for a completion), and the prompt as tokens.
 int32_t parley_begin_chat(Parley* parley);
 int32_t parley_begin_completion(Parley* parley, const char* prompt, uint32_t prompt_size, int32_t parse_special);
 // The messages set, fitted, without starting: result {"tokens", "context", "dropped": [bool]} as JSON.
@@ -81,6 +83,8 @@ void parley_cancel(Parley* parley);
 
 // Result: ids as int32 values.
 int32_t parley_tokenize(Parley* parley, const char* text, uint32_t size, int32_t parse_special);
+// Result: the bytes of one token, which may be part of a character.
+int32_t parley_token_bytes(Parley* parley, int32_t id);
 // Result: UTF-8.
 int32_t parley_detokenize(Parley* parley, const int32_t* ids, uint32_t count, int32_t skip_special);
 
