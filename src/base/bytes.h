@@ -1,5 +1,6 @@
-// The one checked reader: every length, count and offset that a file states passes through here. 64-bit on every
-// build, bounded by what remains, little-endian. Arithmetic on file values anywhere else is a defect.
+// The one checked reader: every length, count and offset that a file states passes through here.
+// 64-bit on every build, bounded by what remains, little-endian. Arithmetic on file values anywhere
+// else is a defect.
 #pragma once
 
 #include <cstdint>
@@ -11,7 +12,8 @@
 
 namespace parley {
 
-// a + b, a * b, and a rounded up to a multiple of `alignment` (a power of two): false when the result would wrap.
+// a + b, a * b, and a rounded up to a multiple of `alignment` (a power of two): false when the
+// result would wrap.
 [[nodiscard]] bool CheckedAdd(uint64_t a, uint64_t b, uint64_t* out);
 [[nodiscard]] bool CheckedMul(uint64_t a, uint64_t b, uint64_t* out);
 [[nodiscard]] bool CheckedPad(uint64_t a, uint64_t alignment, uint64_t* out);
@@ -48,12 +50,14 @@ class ByteReader {
   size_t position_ = 0;
 };
 
-// Where bytes come from: a file on disk, a memory image, stored parts. Reads may fail or be short: kIo.
+// Where bytes come from: a file on disk, a memory image, stored parts. Reads may fail or be short:
+// kIo.
 class ByteSource {
  public:
   virtual ~ByteSource() = default;
-  virtual uint64_t size() const = 0;                                           // bytes
-  virtual Status ReadAt(uint64_t offset, std::span<uint8_t> destination) = 0;  // all of it, or an error
+  virtual uint64_t size() const = 0;  // bytes
+  virtual Status ReadAt(uint64_t offset,
+                        std::span<uint8_t> destination) = 0;  // all of it, or an error
 };
 
 // Bytes that are already in memory; not owned.
@@ -65,6 +69,13 @@ class MemorySource final : public ByteSource {
 
  private:
   std::span<const uint8_t> bytes_;
+};
+
+// Where bytes go: a file, a loader, a counter. Takes all of them in order, or fails: kIo.
+class ByteSink {
+ public:
+  virtual ~ByteSink() = default;
+  virtual Status Write(std::span<const uint8_t> bytes) = 0;
 };
 
 }  // namespace parley
