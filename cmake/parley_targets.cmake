@@ -29,6 +29,8 @@ function(parley_tests folder)
   target_link_libraries(${program} PRIVATE parley_flags ${depends} Catch2::Catch2WithMain)
   target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${program} PRIVATE PARLEY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  # Catch2 and base/result.h both define CHECK: read first, Catch2's stands in tests, whatever the order of includes.
+  target_compile_options(${program} PRIVATE -include catch2/catch_test_macros.hpp)
   if(EMSCRIPTEN)
     parley_link_for_node(${program})
     target_link_options(${program} PRIVATE -fwasm-exceptions)
