@@ -42,8 +42,8 @@ function(parley_tests folder)
 endfunction()
 
 # parley_fuzzer(NAME SOURCES file... DEPENDS target... CORPUS directory)
-# Declares fuzz_NAME around one LLVMFuzzerTestOneInput: with PARLEY_FUZZ a libFuzzer program, otherwise a program that
-# replays the files of CORPUS, which ctest runs in every native build.
+# Declares fuzz_NAME around one LLVMFuzzerTestOneInput. Its test replays the files of CORPUS; with PARLEY_FUZZ it then goes
+# on looking for PARLEY_FUZZ_SECONDS, keeping what it finds under the build directory.
 function(parley_fuzzer name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "CORPUS" "SOURCES;DEPENDS")
   parley_targets(depends ${arg_DEPENDS})
@@ -53,15 +53,22 @@ function(parley_fuzzer name)
   target_link_libraries(${program} PRIVATE parley_core_flags ${depends})
   target_compile_definitions(${program} PRIVATE PARLEY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   if(PARLEY_FUZZ)
+    set(found ${CMAKE_BINARY_DIR}/fuzz/${name})
+    file(MAKE_DIRECTORY ${found}/corpus ${found}/crashes)
     target_link_options(${program} PRIVATE -fsanitize=fuzzer)
-    add_test(NAME ${program} COMMAND ${program} -runs=0 ${corpus})
-  else()
-    target_sources(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/fuzz_replay.cc)
-    if(EMSCRIPTEN)
-      parley_link_for_node(${program})
-    endif()
-    add_test(NAME ${program} COMMAND ${program} ${corpus})
+    add_test(NAME ${program} COMMAND ${program} -max_total_time=${PARLEY_FUZZ_SECONDS} -timeout=1 -rss_limit_mb=256
+      -print_final_stats=1 -verbosity=1 -artifact_prefix=${found}/crashes/ ${found}/corpus ${corpus})
+    math(EXPR timeout "${PARLEY_FUZZ_SECONDS} + 120")
+    # A small quarantine, so that the cap on memory is the target's and not the sanitizer's.
+    set_tests_properties(${program} PROPERTIES TIMEOUT ${timeout}
+      ENVIRONMENT ASAN_OPTIONS=quarantine_size_mb=8:allocator_may_return_null=1)
+    return()
   endif()
+  target_sources(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests/support/fuzz_replay.cc)
+  if(EMSCRIPTEN)
+    parley_link_for_node(${program})
+  endif()
+  add_test(NAME ${program} COMMAND ${program} ${corpus})
   set_tests_properties(${program} PROPERTIES TIMEOUT 300)
 endfunction()
 

@@ -52,7 +52,7 @@ async function findFile(root, urlPath) {
     if (file !== root && !file.startsWith(root + sep)) return null;
     let info = await stat(file);
     if (info.isDirectory()) {
-      if (!path.endsWith('/')) return { redirect: true };
+      if (path !== '' && !path.endsWith('/')) return { redirect: true };
       file = join(file, 'index.html');
       info = await stat(file);
     }

@@ -1,4 +1,5 @@
-// Runs a fuzz target once over every file of a corpus directory, for builds without libFuzzer; it looks for nothing new.
+// Runs a fuzz target once over every file of a corpus directory, for builds without libFuzzer; it
+// looks for nothing new.
 
 #include <algorithm>
 #include <cstdint>

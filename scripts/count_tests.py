@@ -1,0 +1,85 @@
+#!/usr/bin/env python3
+"""Prints `PASSED FAILED SKIPPED` for the output of a test runner; it runs nothing itself.
+
+    count_tests.py KIND FILE
+        ctest        output of ctest, one test of Parley each
+        catch2       output of `ctest --verbose` where each test is a whole Catch2 program
+        node         output of `node --test`
+        vitest       vitest's JSON report
+        playwright   Playwright's JSON report
+        own          output whose last line is `N passed, N failed`
+"""
+import json
+import re
+import sys
+
+
+def number(pattern, text):
+    """The sum of all numbers that the pattern's one group finds."""
+    return sum(int(found) for found in re.findall(pattern, text, re.MULTILINE))
+
+
+def count_ctest(text):
+    failed = number(r"tests passed, (\d+) tests failed out of \d+", text)
+    total = number(r"tests passed, \d+ tests failed out of (\d+)", text)
+    skipped = len(re.findall(r"\*\*\*(?:Skipped|Not Run)", text))
+    return total - failed - skipped, failed, skipped
+
+
+def count_catch2(text):
+    """Catch2's own numbers, and one for each program without any: a replayed corpus or a program that crashed."""
+    text = re.sub(r"^\d+: ?", "", text, flags=re.MULTILINE)
+    cases = r"^test cases: .*?(\d+) "
+    passed = number(r"^All tests passed \(.* in (\d+) test cases?\)", text) + number(cases + "passed", text)
+    failed = number(cases + "failed", text)
+    skipped = number(cases + "skipped", text)
+    replayed = len(re.findall(r"^\d+ files replayed", text, re.MULTILINE))
+    return passed + replayed, max(failed, count_ctest(text)[1]), skipped
+
+
+def count_node(text):
+    return (
+        number(r"^(?:# |ℹ )pass (\d+)", text),
+        number(r"^(?:# |ℹ )(?:fail|cancelled) (\d+)", text),
+        number(r"^(?:# |ℹ )(?:skipped|todo) (\d+)", text),
+    )
+
+
+def count_vitest(text):
+    report = json.loads(text)
+    # A file that does not load fails without a test of its own.
+    failed = max(report["numFailedTests"], report["numFailedTestSuites"] and 1)
+    return report["numPassedTests"], failed, report["numPendingTests"] + report.get("numTodoTests", 0)
+
+
+def count_playwright(text):
+    report = json.loads(text)
+    stats = report["stats"]
+    failed = stats["unexpected"] + stats["flaky"] + len(report.get("errors", []))
+    return stats["expected"], failed, stats["skipped"]
+
+
+def count_own(text):
+    passed, failed = re.findall(r"^(\d+) passed, (\d+) failed$", text, re.MULTILINE)[-1]
+    return int(passed), int(failed), 0
+
+
+COUNTERS = {
+    "ctest": count_ctest,
+    "catch2": count_catch2,
+    "node": count_node,
+    "vitest": count_vitest,
+    "playwright": count_playwright,
+    "own": count_own,
+}
+
+
+def main():
+    if len(sys.argv) != 3 or sys.argv[1] not in COUNTERS:
+        sys.exit(__doc__)
+    with open(sys.argv[2], encoding="utf-8", errors="replace") as file:
+        print(*COUNTERS[sys.argv[1]](file.read()))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,180 @@
+#!/usr/bin/env bash
+# Runs every test of Parley, or the stages named, and stops at the first that fails.
+#
+#   scripts/test.sh [STAGE...]     one line a stage, last `N passed, N failed`; exit code 1 when anything failed
+#   scripts/test.sh --list         names the stages
+#
+# What a stage printed is in build/test-logs/STAGE.log.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit
+root=$PWD
+logs=$root/build/test-logs
+jobs=$(nproc 2> /dev/null || echo 2)
+
+# Cheap stages first, so that a slip shows within a minute.
+stages=(setup layers scripts format web-types web-unit lint native-debug native native-scalar native-tsan wasm fuzz build
+  size browser package)
+
+# count KIND FILE: adds what a runner counted to the stage's numbers.
+count() {
+  python3 scripts/count_tests.py "$1" "$2" >> "$counts"
+}
+
+stage_setup() { bash scripts/setup.sh test; }
+
+stage_layers() { python3 scripts/check_layers.py; }
+
+stage_scripts() {
+  local status=0
+  node --test 'tests/scripts/*.test.mjs' || status=1
+  count node "$log"
+  return $status
+}
+
+cpp_files() { git ls-files -co --exclude-standard 'src/*.h' 'src/*.cc' 'tests/*.h' 'tests/*.cc' 'bench/*.h' 'bench/*.cc'; }
+
+stage_format() {
+  cpp_files | xargs clang-format-19 --dry-run -Werror &&
+    web/node_modules/.bin/biome format
+}
+
+stage_lint() {
+  shellcheck scripts/*.sh .ci/run &&
+    (cd web && npm run --silent lint) &&
+    configure native &&
+    git ls-files -co --exclude-standard 'src/*.cc' |
+    xargs -P "$jobs" -n 1 clang-tidy-19 --quiet -p build/native
+}
+
+stage_web-types() { (cd web && npm run --silent check); }
+
+stage_web-unit() {
+  local status=0 report=$logs/vitest.json
+  rm -f "$report"
+  (cd web && npm run --silent test -- --reporter=default --reporter=json --outputFile="$report") || status=1
+  count vitest "$report"
+  return $status
+}
+
+# configure PRESET: makes the preset's build directory, with warnings as errors.
+configure() {
+  if [ -f "build/$1/build.ninja" ] && grep -q '^PARLEY_WERROR:.*=ON' "build/$1/CMakeCache.txt"; then return; fi
+  cmake --preset "$1" -G Ninja -DPARLEY_WERROR=ON
+}
+
+# build_and_test PRESET [CTEST OPTION...]
+build_and_test() {
+  local preset=$1 status=0 kind=ctest output
+  shift
+  case $preset in wasm-*) kind=catch2 ;; esac
+  output=$logs/$preset.ctest
+  configure "$preset" && cmake --build --preset "$preset" || return
+  ctest --preset "$preset" -j "$jobs" "$@" 2>&1 | tee "$output" || status=1
+  count $kind "$output"
+  return $status
+}
+
+stage_native-debug() { build_and_test native-debug; }
+stage_native() { build_and_test native; }
+stage_native-scalar() { build_and_test native-scalar; }
+
+# Only what runs threads: ThreadSanitizer has nothing to see in the rest, and makes it ten times slower.
+stage_native-tsan() { build_and_test native-tsan -R '[Tt]hread'; }
+
+stage_fuzz() { build_and_test fuzz --verbose; }
+
+stage_wasm() {
+  local build
+  for build in simd128 relaxed simd128-threads relaxed-threads; do
+    build_and_test "wasm-$build" --verbose || return
+  done
+}
+
+stage_build() { bash scripts/build.sh; }
+
+stage_size() {
+  local status=0
+  bash scripts/build.sh && node scripts/check_size.mjs || status=1
+  count own "$log"
+  return $status
+}
+
+stage_browser() {
+  local status=0 report=$logs/playwright.json
+  rm -f "$report"
+  bash scripts/build.sh &&
+    (cd web && PLAYWRIGHT_JSON_OUTPUT_NAME=$report npm run --silent e2e -- --reporter=list,json) || status=1
+  count playwright "$report"
+  return $status
+}
+
+stage_package() {
+  local status=0
+  bash scripts/package.sh && python3 scripts/check_package.py build/package || status=1
+  count own "$log"
+  return $status
+}
+
+# Sums the stage's counts into `stage_counts`, PASSED FAILED SKIPPED; a stage without a runner is one test of its own.
+sum_counts() {
+  stage_counts=$(awk '{ p += $1; f += $2; s += $3 } END { print p + 0, f + 0, s + 0 }' "$counts")
+  if [ "$1" -ne 0 ] && [ "$(cut -d' ' -f2 <<< "$stage_counts")" = 0 ]; then
+    stage_counts=$(awk '{ print $1, 1, $3 }' <<< "$stage_counts")
+  elif [ "$stage_counts" = '0 0 0' ]; then
+    stage_counts='1 0 0'
+  fi
+}
+
+run_stage() {
+  local stage=$1 status began=$SECONDS
+  log=$logs/$stage.log
+  counts=$logs/$stage.counts
+  : > "$counts"
+  printf '%-14s ' "$stage"
+  ("stage_$stage") > "$log" 2>&1
+  status=$?
+  sum_counts $status
+  read -r stage_passed stage_failed stage_skipped <<< "$stage_counts"
+  [ "$stage_failed" -gt 0 ] && status=1
+  printf '%-6s %5d passed %3d failed %s%5d s\n' "$([ $status = 0 ] && echo ok || echo FAILED)" \
+    "$stage_passed" "$stage_failed" \
+    "$([ "$stage_skipped" -gt 0 ] && printf '%d skipped ' "$stage_skipped")" $((SECONDS - began))
+  passed=$((passed + stage_passed))
+  failed=$((failed + stage_failed))
+  return $status
+}
+
+main() {
+  local stage known
+  if [ "${1:-}" = --list ]; then
+    printf '%s\n' "${stages[@]}"
+    return
+  fi
+  for stage in "$@"; do
+    known=" ${stages[*]} "
+    [[ $known == *" $stage "* ]] || {
+      echo "test.sh: no stage '$stage'; --list names them" >&2
+      return 2
+    }
+  done
+  mkdir -p "$logs"
+  passed=0
+  failed=0
+  [ $# -gt 0 ] || set -- "${stages[@]}"
+  [ "$1" = setup ] || set -- setup "$@"
+  for stage in "$@"; do
+    run_stage "$stage" || {
+      echo "--- the end of build/test-logs/$stage.log"
+      tail -n 60 "$logs/$stage.log"
+      break
+    }
+    if [ "$stage" = setup ]; then
+      # shellcheck source=scripts/setup.sh
+      . "$root/scripts/setup.sh" test
+    fi
+  done
+  echo "$passed passed, $failed failed"
+  [ "$failed" = 0 ]
+}
+
+main "$@"
