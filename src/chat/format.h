@@ -35,8 +35,11 @@ struct EncodedChat {
 };
 
 // Messages -> tokens, ready for the assistant's next words (or continuing a trailing assistant message), fitted: at
-// most `budget` tokens, whole exchanges dropped oldest first down to `target` tokens when they do not fit. A pure
-// function of its arguments. CONTEXT_FULL (needed, available) when system text and the last message alone exceed it.
+// most `budget` tokens. When the conversation, going through it as it grew, comes over the budget, whole exchanges (a user
+// message and the replies after it) are dropped, oldest first, down to `target` tokens; system text, pinned exchanges and
+// the one that is being answered stay. What is kept may then grow up to the budget again before more is dropped, so that
+// its beginning stays in the KV cache. A pure function of its arguments. BAD_ARG: no messages, or a format whose special
+// tokens the vocabulary lacks. CONTEXT_FULL (needed, available): what must stay alone exceeds the budget.
 Result<EncodedChat> EncodeChat(ChatFormat format, const Tokenizer& tokenizer, int32_t eos_id,
                                std::span<const Message> messages, uint32_t budget, uint32_t target);
 
