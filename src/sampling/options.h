@@ -1,5 +1,5 @@
-// Everything that steers one generation, with the names and ranges under which the page, the library and the command
-// line know them. SetOption is the only parser of options.
+// Everything that steers one generation, with the names and ranges under which the page, the
+// library and the command line know them. SetOption is the only parser of options.
 #pragma once
 
 #include <cstdint>
@@ -25,19 +25,20 @@ struct GenerationOptions {
   uint32_t no_repeat_ngram_size = 0;
   std::vector<std::pair<int32_t, double>> logit_bias;  // id, [-100, 100]
   bool has_seed = false;
-  uint64_t seed = 0;                // [0, 2^53 - 1]; drawn by the caller when not given
-  uint32_t min_tokens = 0;          // end and stop tokens are masked before this many
-  uint32_t max_tokens = 0;          // 0: to the end of the context
-  uint32_t max_length = 0;          // prompt and reply together; 0: unset; not with max_tokens
-  std::vector<std::string> stop;    // stop strings, at most 16
+  uint64_t seed = 0;              // [0, 2^53 - 1]; drawn by the caller when not given
+  uint32_t min_tokens = 0;        // end and stop tokens are masked before this many
+  uint32_t max_tokens = 0;        // 0: to the end of the context
+  uint32_t max_length = 0;        // prompt and reply together; 0: unset; not with max_tokens
+  std::vector<std::string> stop;  // stop strings, at most 16
   std::vector<int32_t> stop_token_ids;
-  int32_t top_logprobs = -1;        // -1: no log-probabilities; 0-20 alternatives
-  bool ignore_eos = false;          // the format's own end tokens do not stop the reply
+  int32_t top_logprobs = -1;  // -1: no log-probabilities; 0-20 alternatives
+  bool ignore_eos = false;    // the format's own end tokens do not stop the reply
 };
 
-// Sets one option from text, as written in JSON or on the command line: numbers, "true"/"false"; `stop` and
-// `stop_token_ids` append one item a call; logit_bias takes "id:bias". Aliases: max_completion_tokens, max_new_tokens;
-// min_new_tokens. BAD_ARG names the option and its range; UNSUPPORTED_OPTION for a name that is not an option.
+// Sets one option from text, as written in JSON or on the command line: numbers, "true"/"false";
+// `stop` and `stop_token_ids` append one item a call; logit_bias takes "id:bias". Aliases:
+// max_completion_tokens, max_new_tokens; min_new_tokens. BAD_ARG names the option and its range;
+// UNSUPPORTED_OPTION for a name that is not an option.
 Status SetOption(std::string_view name, std::string_view value, GenerationOptions* options);
 // Checks that depend on the model: ids within the vocabulary, max_tokens against max_length.
 Status ValidateOptions(const GenerationOptions& options, uint32_t vocab_size);

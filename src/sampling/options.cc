@@ -1,0 +1,266 @@
+// Parses, checks and prints generation options; one table row an option keeps names, ranges and
+// fields together.
+#include "sampling/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <cstdlib>
+
+#include "base/json_text.h"
+#include "base/json_writer.h"
+
+namespace parley {
+namespace {
+
+constexpr uint64_t kMaxSeed =
+    (uint64_t{1} << 53) - 1;  // the largest integer that JavaScript holds exactly
+constexpr size_t kMaxStops = 16;
+constexpr double kMaxBias = 100;
+
+Error BadOption(std::string_view name, std::string_view expected, std::string_view found) {
+  return MakeError(Code::kBadArg, "option " + std::string(name) + " must be " +
+                                      std::string(expected) + ", not '" +
+                                      std::string(found.substr(0, 40)) + "'");
+}
+
+// A decimal number as JSON writes it; false for anything else, "nan", "inf" and hexadecimal
+// included.
+bool ParseNumber(std::string_view text, double* value) {
+  if (text.empty() || text.size() > 63) return false;
+  if (text.find_first_not_of("0123456789+-.eE") != text.npos) return false;
+  const std::string copy(text);
+  char* end = nullptr;
+  *value = std::strtod(copy.c_str(), &end);
+  return end == copy.c_str() + copy.size() && std::isfinite(*value);
+}
+
+template <typename T>
+bool ParseInteger(std::string_view text, T* value) {
+  const char* end = text.data() + text.size();
+  const auto [stop, error] = std::from_chars(text.data(), end, *value);
+  return error == std::errc() && stop == end;
+}
+
+// A real-valued option. `open_low`, `open_high`: the bound itself is refused.
+struct RealOption {
+  const char* name;
+  double GenerationOptions::* field;
+  double low, high;
+  bool open_low, open_high;
+  const char* range;  // for the message
+};
+
+constexpr RealOption kRealOptions[] = {
+    {"temperature", &GenerationOptions::temperature, 0, 2, false, false, "in [0, 2]"},
+    {"top_p", &GenerationOptions::top_p, 0, 1, true, false, "in (0, 1]"},
+    {"min_p", &GenerationOptions::min_p, 0, 1, false, true, "in [0, 1)"},
+    {"typical_p", &GenerationOptions::typical_p, 0, 1, true, false, "in (0, 1]"},
+    {"repetition_penalty", &GenerationOptions::repetition_penalty, 0, 100, true, false,
+     "in (0, 100]"},
+    {"frequency_penalty", &GenerationOptions::frequency_penalty, -2, 2, false, false, "in [-2, 2]"},
+    {"presence_penalty", &GenerationOptions::presence_penalty, -2, 2, false, false, "in [-2, 2]"},
+};
+
+bool InRange(const RealOption& option, double value) {
+  const bool above = option.open_low ? value > option.low : value >= option.low;
+  const bool below = option.open_high ? value < option.high : value <= option.high;
+  return above && below;  // false for NaN
+}
+
+// A whole number of at least `low`. `alias`: another name of an earlier row's field.
+struct CountOption {
+  const char* name;
+  uint32_t GenerationOptions::* field;
+  uint32_t low;
+  bool alias;
+};
+
+constexpr CountOption kCountOptions[] = {
+    {"top_k", &GenerationOptions::top_k, 0, false},
+    {"repeat_last_n", &GenerationOptions::repeat_last_n, 0, false},
+    {"no_repeat_ngram_size", &GenerationOptions::no_repeat_ngram_size, 0, false},
+    {"min_tokens", &GenerationOptions::min_tokens, 0, false},
+    {"min_new_tokens", &GenerationOptions::min_tokens, 0, true},
+    {"max_tokens", &GenerationOptions::max_tokens, 1, false},
+    {"max_completion_tokens", &GenerationOptions::max_tokens, 1, true},
+    {"max_new_tokens", &GenerationOptions::max_tokens, 1, true},
+    {"max_length", &GenerationOptions::max_length, 1, false},
+};
+
+Status SetLogitBias(std::string_view value, GenerationOptions* options) {
+  constexpr const char* kExpected = "ID:BIAS, an id of 0 or more and a bias in [-100, 100]";
+  const size_t colon = value.find(':');
+  int32_t id = 0;
+  double bias = 0;
+  if (colon == value.npos || !ParseInteger(value.substr(0, colon), &id) || id < 0 ||
+      !ParseNumber(value.substr(colon + 1), &bias) || std::abs(bias) > kMaxBias) {
+    return BadOption("logit_bias", kExpected, value);
+  }
+  for (auto& entry : options->logit_bias) {
+    if (entry.first == id) {
+      entry.second = bias;
+      return {};
+    }
+  }
+  options->logit_bias.emplace_back(id, bias);
+  return {};
+}
+
+// OpenAI's chat API has a boolean, its completions API a number of alternatives; both are
+// understood.
+Status SetLogprobs(std::string_view value, GenerationOptions* options) {
+  int32_t count = 0;
+  if (value == "true") {
+    options->top_logprobs = std::max(options->top_logprobs, 0);
+  } else if (value == "false") {
+    options->top_logprobs = -1;
+  } else if (ParseInteger(value, &count) && count >= 0 && count <= 20) {
+    options->top_logprobs = count;
+  } else {
+    return BadOption("logprobs", "true, false or a whole number in [0, 20]", value);
+  }
+  return {};
+}
+
+Status SetStop(std::string_view value, GenerationOptions* options) {
+  if (value.empty()) return BadOption("stop", "a text that is not empty", value);
+  if (options->stop.size() == kMaxStops) {
+    return MakeError(Code::kBadArg, "option stop takes at most 16 texts");
+  }
+  options->stop.emplace_back(value);
+  return {};
+}
+
+}  // namespace
+
+Status SetOption(std::string_view name, std::string_view value, GenerationOptions* options) {
+  for (const RealOption& option : kRealOptions) {
+    if (name != option.name) continue;
+    double number = 0;
+    if (!ParseNumber(value, &number) || !InRange(option, number)) {
+      return BadOption(name, option.range, value);
+    }
+    options->*option.field = number;
+    return {};
+  }
+  for (const CountOption& option : kCountOptions) {
+    if (name != option.name) continue;
+    uint32_t number = 0;
+    if (!ParseInteger(value, &number) || number < option.low) {
+      return BadOption(
+          name, option.low == 0 ? "a whole number, 0 or more" : "a whole number, 1 or more", value);
+    }
+    options->*option.field = number;
+    return {};
+  }
+  if (name == "seed") {
+    uint64_t seed = 0;
+    if (!ParseInteger(value, &seed) || seed > kMaxSeed) {
+      return BadOption(name, "a whole number in [0, 9007199254740991]", value);
+    }
+    options->seed = seed;
+    options->has_seed = true;
+    return {};
+  }
+  if (name == "logit_bias") return SetLogitBias(value, options);
+  if (name == "stop") return SetStop(value, options);
+  if (name == "stop_token_ids") {
+    int32_t id = 0;
+    if (!ParseInteger(value, &id) || id < 0) return BadOption(name, "a token id", value);
+    options->stop_token_ids.push_back(id);
+    return {};
+  }
+  if (name == "top_logprobs") {
+    int32_t count = 0;
+    if (!ParseInteger(value, &count) || count < 0 || count > 20) {
+      return BadOption(name, "a whole number in [0, 20]", value);
+    }
+    options->top_logprobs = count;
+    return {};
+  }
+  if (name == "logprobs") return SetLogprobs(value, options);
+  if (name == "ignore_eos") {
+    if (value != "true" && value != "false") return BadOption(name, "true or false", value);
+    options->ignore_eos = value == "true";
+    return {};
+  }
+  if (name == "n") {
+    if (value == "1") return {};
+    return MakeError(Code::kUnsupportedOption, "option n: Parley gives one choice a call");
+  }
+  return MakeError(Code::kUnsupportedOption,
+                   "option " + std::string(name.substr(0, 40)) + " is not one that Parley has");
+}
+
+Status ValidateOptions(const GenerationOptions& options, uint32_t vocab_size) {
+  for (const RealOption& option : kRealOptions) {
+    const double value = options.*option.field;
+    if (InRange(option, value)) continue;
+    std::string found;
+    AppendJsonNumber(value, &found);
+    return BadOption(option.name, option.range, found);
+  }
+  const auto in_vocabulary = [&](int32_t id) {
+    return id >= 0 && static_cast<uint32_t>(id) < vocab_size;
+  };
+  const std::string ids = "ids in [0, " + std::to_string(vocab_size) + ")";
+  for (const auto& [id, bias] : options.logit_bias) {
+    if (!in_vocabulary(id)) return BadOption("logit_bias", ids, std::to_string(id));
+    if (!(std::abs(bias) <= kMaxBias)) {
+      return BadOption("logit_bias", "biases in [-100, 100]", std::to_string(bias));
+    }
+  }
+  for (int32_t id : options.stop_token_ids) {
+    if (!in_vocabulary(id)) return BadOption("stop_token_ids", ids, std::to_string(id));
+  }
+  for (const std::string& stop : options.stop) {
+    if (stop.empty()) return BadOption("stop", "a text that is not empty", stop);
+  }
+  if (options.stop.size() > kMaxStops) {
+    return MakeError(Code::kBadArg, "option stop takes at most 16 texts");
+  }
+  if (options.top_logprobs < -1 || options.top_logprobs > 20) {
+    return BadOption("top_logprobs", "a whole number in [0, 20]",
+                     std::to_string(options.top_logprobs));
+  }
+  if (options.seed > kMaxSeed) {
+    return BadOption("seed", "a whole number in [0, 9007199254740991]",
+                     std::to_string(options.seed));
+  }
+  if (options.max_tokens != 0 && options.max_length != 0) {
+    return MakeError(Code::kBadArg, "options max_tokens and max_length exclude each other");
+  }
+  if (options.max_tokens != 0 && options.min_tokens > options.max_tokens) {
+    return MakeError(Code::kBadArg, "option min_tokens is above max_tokens");
+  }
+  return {};
+}
+
+std::string OptionsToJson(const GenerationOptions& options) {
+  JsonWriter json;
+  json.BeginObject();
+  for (const RealOption& option : kRealOptions) {
+    json.Key(option.name).Number(options.*option.field);
+  }
+  for (const CountOption& option : kCountOptions) {
+    const bool unset = options.*option.field < option.low;
+    if (!option.alias && !unset) json.Key(option.name).Number(options.*option.field);
+  }
+  json.Key("logit_bias").BeginObject();
+  for (const auto& [id, bias] : options.logit_bias) json.Key(std::to_string(id)).Number(bias);
+  json.EndObject();
+  if (options.has_seed) json.Key("seed").Number(options.seed);
+  json.Key("stop").BeginArray();
+  for (const std::string& stop : options.stop) json.String(stop);
+  json.EndArray();
+  json.Key("stop_token_ids").BeginArray();
+  for (int32_t id : options.stop_token_ids) json.Number(id);
+  json.EndArray();
+  if (options.top_logprobs >= 0) json.Key("top_logprobs").Number(options.top_logprobs);
+  json.Key("ignore_eos").Bool(options.ignore_eos);
+  json.EndObject();
+  return json.text();
+}
+
+}  // namespace parley
