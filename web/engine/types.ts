@@ -50,6 +50,7 @@ export interface LoadProgress {
   total: number;
   bytes_per_second?: number; // over the last seconds, while downloading
   seconds_left?: number;
+  waiting?: "offline" | "retry"; // nothing arrives now: no network, or the host failed and is asked again soon
 }
 
 export interface LoadOptions {
