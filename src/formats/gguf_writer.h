@@ -41,7 +41,9 @@ class GgufWriter {
   Status WriteTensorBytes(std::span<const uint8_t> bytes);
   Status EndTensor();  // pads
 
-  uint64_t bytes_written() const { return position_; }
+  uint64_t file_bytes() const {
+    return data_begin_ + data_bytes_;
+  }  // of the whole file; after BeginData
 
  private:
   enum class Stage { kStart, kMetadata, kTensors, kData };
