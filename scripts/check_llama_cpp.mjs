@@ -1,0 +1,110 @@
+// Compares Parley with llama.cpp on one GGUF file: token ids of plain and special-looking text, then greedy
+// continuations. A continuation may part only at a near-tie: where both choices lie within 0.05 logits for Parley.
+//
+//   check_llama_cpp.mjs --package DIR [--parley build/native/parley] [--tokens 48] FILE.gguf
+//
+// DIR holds node_modules/node-llama-cpp (npm i --prefix DIR --ignore-scripts node-llama-cpp); it is not a dependency
+// of the project. Prints a line a prompt and exits 1 on the first unexplained difference.
+import { execFileSync } from "node:child_process";
+import { createRequire } from "node:module";
+import path from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+
+const NEAR_TIE = 0.05; // logits; a difference of log-probabilities is a difference of logits
+const ALTERNATIVES = 20;
+
+const PROMPTS = [
+  "Hello, how are you?",
+  "What is the capital of France?",
+  "I would like to book a table for two.",
+  "My parcel has not arrived.",
+  "Who is your favourite actor?",
+  "It is raining again today",
+  "The Beatles were",
+  "Can you recommend a good film for tonight?",
+  "2 and 2 is",
+  "def main():\n    return",
+  "你好",
+  "I said <|endoftext|> and nothing happened",
+];
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    package: { type: "string" },
+    parley: { type: "string", default: "build/native/parley" },
+    tokens: { type: "string", default: "48" },
+  },
+});
+const [file] = positionals;
+if (!file || !options.package) {
+  console.error("usage: check_llama_cpp.mjs --package DIR [--parley PATH] [--tokens N] FILE.gguf");
+  process.exit(2);
+}
+const tokens = Number(options.tokens);
+
+const resolve = createRequire(path.resolve(options.package, "package.json")).resolve;
+const { getLlama } = await import(pathToFileURL(resolve("node-llama-cpp")).href);
+const llama = await getLlama({ gpu: false, build: "never", logLevel: "error" });
+const model = await llama.loadModel({ modelPath: path.resolve(file) });
+const context = await model.createContext({ contextSize: 512, flashAttention: false });
+const sequence = context.getSequence();
+
+function parley(args, input) {
+  const stdout = execFileSync(options.parley, args, { input, encoding: "utf8", maxBuffer: 1 << 26 });
+  return JSON.parse(stdout);
+}
+
+function parleyComplete(prompt) {
+  return parley(
+    ["complete", "--model", file, "--prompt", "-", "--json", "--temperature", "0", "--max-tokens", String(tokens),
+      "--top-logprobs", String(ALTERNATIVES)],
+    prompt,
+  );
+}
+
+async function llamaComplete(ids) {
+  await sequence.clearHistory();
+  const generated = [];
+  for await (const token of sequence.evaluate(ids, { temperature: 0, yieldEogToken: true })) {
+    generated.push(token);
+    if (generated.length === tokens || model.isEogToken(token)) break;
+  }
+  return generated;
+}
+
+/** How far Parley puts its own choice above llama.cpp's at step `at`, in logits. */
+function margin(result, at, other) {
+  const step = result.logprobs[at];
+  const rival = step.top_logprobs.find((alternative) => alternative.id === other);
+  return rival ? step.logprob - rival.logprob : Number.POSITIVE_INFINITY;
+}
+
+let failures = 0;
+let ties = 0;
+for (const prompt of PROMPTS) {
+  const ours = parleyComplete(prompt);
+  const theirIds = model.tokenize(prompt, false);
+  const label = JSON.stringify(prompt);
+  if (JSON.stringify([...theirIds]) !== JSON.stringify(ours.prompt_ids)) {
+    console.log(`DIFFERENT IDS ${label}: parley ${ours.prompt_ids}, llama.cpp ${theirIds}`);
+    failures++;
+    continue;
+  }
+  const theirs = await llamaComplete(theirIds);
+  const length = Math.min(theirs.length, ours.ids.length);
+  let at = 0;
+  while (at < length && theirs[at] === ours.ids[at]) at++;
+  if (at === length) {
+    console.log(`equal, ${length} tokens: ${label}`);
+  } else {
+    const gap = margin(ours, at, theirs[at]);
+    const explained = gap < NEAR_TIE;
+    if (explained) ties++;
+    else failures++;
+    console.log(`${explained ? "near-tie" : "DIFFERENT"} at token ${at}, margin ${gap.toFixed(4)} logits: ${label}`);
+  }
+}
+console.log(`${PROMPTS.length - failures - ties} equal, ${ties} near-ties, ${failures} different`);
+process.exit(failures === 0 ? 0 : 1);
