@@ -112,7 +112,7 @@ class ChatEncoder {
     Layout layout;
     switch (format_) {
       case ChatFormat::kRoleTokens: {
-        TRY_ASSIGN(layout.before, Special(std::string("<|") + RoleName(role) + "|>"));
+        TRY_ASSIGN(layout.before, Special(std::string("<|").append(RoleName(role)).append("|>")));
         break;
       }
       case ChatFormat::kEosTurns:

@@ -47,8 +47,8 @@ class BpeWorkspace {
   // Merges the first `count` ids and appends the result. O(count log count): see heap_operations.
   void Merge(const MergeTable& merges, uint32_t count, std::vector<int32_t>* out);
 
-  // Pushes and pops so far. For a piece of n bytes at most 4n: each of its at most n-1 merges
-  // pushes at most two pairs and removes one, after at most n-1 pushes at the start.
+  // Pushes and pops so far. A piece of n bytes takes at most 6(n - 1): n - 1 pushes at the start,
+  // two for each of at most n - 1 merges, and a pop for each push.
   uint64_t heap_operations() const { return heap_operations_; }
 
  private:

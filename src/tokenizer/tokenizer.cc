@@ -253,29 +253,28 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::Make(const VocabularyView& vocabul
   return std::unique_ptr<Tokenizer>(new Tokenizer(std::move(tables)));
 }
 
-Result<std::vector<std::string_view>> Tokenizer::ParseMerges(std::string_view merges_txt) {
+Result<Buffer<std::string_view>> Tokenizer::ParseMerges(std::string_view merges_txt) {
   const auto bad_line = [](size_t line, std::string_view text, const char* problem) {
     return MakeError(Code::kBadVocab, "line " + std::to_string(line) + " of merges.txt, " +
                                           Quoted(text) + ": " + problem);
   };
-  const auto lines = static_cast<uint64_t>(std::count(merges_txt.begin(), merges_txt.end(), '\n'));
+  if (merges_txt.ends_with('\n')) merges_txt.remove_suffix(1);
+  const auto lines =
+      static_cast<uint64_t>(std::count(merges_txt.begin(), merges_txt.end(), '\n')) + 1;
   if (lines > kMaxTokens + 1)
     return MakeError(Code::kLimit, "merges.txt has over 1,048,576 merges");
-  std::vector<std::string_view> merges;
-  merges.reserve(lines + 1);
-  for (size_t line = 1, begin = 0; begin < merges_txt.size() || line == 1; ++line) {
-    const size_t end = std::min(merges_txt.find('\n', begin), merges_txt.size());
-    const std::string_view text = merges_txt.substr(begin, end - begin);
-    begin = end + 1;
-    if (!text.empty() && text.back() == '\r')
-      return bad_line(line, text, "ends in CRLF; LF is needed");
+  TRY_ASSIGN(auto merges, Buffer<std::string_view>::Make(lines - 1, "merges"));
+  for (size_t line = 1, begin = 0; line <= lines; ++line) {
+    const std::string_view text = merges_txt.substr(begin, merges_txt.find('\n', begin) - begin);
+    begin += text.size() + 1;
+    if (text.ends_with('\r')) return bad_line(line, text, "ends in CRLF; LF is needed");
     if (line == 1) {
       if (!text.starts_with("#version")) return bad_line(line, text, "#version is needed first");
       continue;
     }
     Pair pair;
     if (!SplitMerge(text, &pair)) return bad_line(line, text, "not two symbols around one space");
-    merges.push_back(text);
+    merges[line - 2] = text;
   }
   return merges;
 }

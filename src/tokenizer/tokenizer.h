@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/buffer.h"
 #include "base/result.h"
 
 namespace parley {
@@ -23,7 +24,7 @@ struct VocabularyView {
 // How much work an Encode was, for tests of its bounds.
 struct EncodeCounts {
   uint64_t pieces = 0;
-  uint64_t heap_operations = 0;  // at most four for each byte of the text (twelve for an ill-formed byte)
+  uint64_t heap_operations = 0;  // at most six for each byte of the text (18 for an ill-formed one)
 };
 
 class Tokenizer {
@@ -32,8 +33,8 @@ class Tokenizer {
   // merges.txt). LIMIT: over 2^20 tokens or merges. OOM.
   static Result<std::unique_ptr<Tokenizer>> Make(const VocabularyView& vocabulary);
   // The lines of a merges.txt: "#version" first, then one merge a line. BAD_VOCAB with the line: no "#version" (the
-  // reference drops the first line unread), CRLF, a line that is not two symbols around one space (T1).
-  static Result<std::vector<std::string_view>> ParseMerges(std::string_view merges_txt);
+  // reference drops the first line unread), CRLF, a line that is not two symbols around one space (T1). OOM.
+  static Result<Buffer<std::string_view>> ParseMerges(std::string_view merges_txt);
   ~Tokenizer();
 
   uint32_t size() const;          // tokens in the vocabulary

@@ -161,13 +161,13 @@ TEST_CASE("On GPT-2's vocabulary the ids are those of the whole layout read at o
       const bool user = i % 2 == 0;
       const bool open = !user && i + 1 == words.size();  // a trailing reply is continued
       messages.push_back({user ? Role::kUser : Role::kAssistant, words[i]});
-      roles_layout += (user ? "<|user|>" : "<|assistant|>") + words[i];
-      turns_layout += words[i] + (open ? "" : "<|endoftext|>");
-      chatml_layout += (user ? "<|im_start|>user\n" : "<|im_start|>assistant\n") + words[i] +
-                       (open ? "" : "<|im_end|>\n");
       const bool spaced = words[i].empty() || words[i].find_first_of(" \n\t") == 0;
-      transcript_layout +=
-          std::string(user ? "\nUser:" : "\nAssistant:") + (spaced ? "" : " ") + words[i];
+      roles_layout.append(user ? "<|user|>" : "<|assistant|>").append(words[i]);
+      turns_layout.append(words[i]).append(open ? "" : "<|endoftext|>");
+      chatml_layout.append(user ? "<|im_start|>user\n" : "<|im_start|>assistant\n");
+      chatml_layout.append(words[i]).append(open ? "" : "<|im_end|>\n");
+      transcript_layout.append(user ? "\nUser:" : "\nAssistant:");
+      transcript_layout.append(spaced ? "" : " ").append(words[i]);
     }
     if (words.size() % 2 == 1) {
       roles_layout += "<|assistant|>";
