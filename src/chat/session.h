@@ -1,5 +1,6 @@
-// One conversation with a model: Begin queues a prompt, each Next does one bounded step, Cancel stops between steps.
-// Finds what the KV cache already holds, so that a second turn prefills only its own tokens.
+// One conversation with a model: Begin queues a prompt, each Next does one bounded step, Cancel
+// stops between steps. Finds what the KV cache already holds, so that a second turn prefills only
+// its own tokens.
 #pragma once
 
 #include <cstdint>
@@ -30,16 +31,24 @@ struct Usage {
 struct Event {
   enum class Kind { kPrefill, kToken, kDone, kError };
   Kind kind = Kind::kDone;
-  uint32_t prefilled = 0;                       // kPrefill: prompt tokens in the cache so far
-  int32_t id = -1;                              // kToken
-  std::string_view text;                        // kToken, kDone: bytes to show now (may hold back a stop string's
-                                                // beginning or part of a character); valid until the next call
-  double logprob = 0;                           // kToken, when asked for
-  std::span<const TokenLogprob> alternatives;   // kToken, when asked for
-  FinishReason reason = FinishReason::kNone;    // kDone
-  Error error;                                  // kError: the session is reusable afterwards
+  uint32_t prefilled = 0;  // kPrefill: prompt tokens in the cache so far
+  int32_t id = -1;         // kToken
+  std::string_view text;   // kToken, kDone: bytes to show now (may hold back a stop string's
+                           // beginning or part of a character); valid until the next call
+  double logprob = 0;      // kToken, when asked for
+  std::span<const TokenLogprob> alternatives;  // kToken, when asked for
+  FinishReason reason = FinishReason::kNone;   // kDone
+  Error error;                                 // kError: the session is reusable afterwards
 };
 
+// How long a chat's prompt may be. Room for the reply is min(max_tokens, a quarter of the context).
+struct PromptBudget {
+  uint32_t limit = 0;   // tokens: what the reply's room leaves
+  uint32_t target = 0;  // tokens: down to here exchanges are dropped when the limit is passed
+};
+PromptBudget PromptBudgetOf(uint32_t context, const GenerationOptions& options);
+
+// The model's cache belongs to one session at a time.
 struct SessionModel {
   LanguageModel* model = nullptr;
   const Tokenizer* tokenizer = nullptr;
@@ -55,9 +64,15 @@ class Session {
   virtual ~Session() = default;
 
   // Options must hold a seed. Messages and prompt are copied. Any running reply is dropped first.
+  // BAD_ARG: an option out of range, a prompt at or over max_length. CONTEXT_FULL: a prompt that
+  // leaves no room for a reply. After an error the session is as before, without a running reply.
   virtual Status BeginChat(std::span<const Message> messages, const GenerationOptions& options) = 0;
   // An empty prompt starts from the end-of-text token (I4).
-  virtual Status BeginCompletion(std::string_view prompt, bool parse_special, const GenerationOptions& options) = 0;
+  virtual Status BeginCompletion(std::string_view prompt, bool parse_special,
+                                 const GenerationOptions& options) = 0;
+  // One bounded step: at most 64 tokens of prefill and about 100 ms, or one token of the reply.
+  // Stops with `length` at max_tokens, max_length or the end of the context (I1). BAD_STATE
+  // (kError) when nothing was begun.
   virtual Event Next() = 0;
   virtual void Cancel() = 0;  // the next Next() returns kDone with kAborted
 

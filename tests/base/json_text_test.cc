@@ -32,9 +32,9 @@ TEST_CASE("Strings are escaped where JSON requires it") {
 TEST_CASE("Bytes that are no UTF-8 become U+FFFD, so that JSON stays valid") {
   const std::string r = "\xEF\xBF\xBD";
   CHECK(Quoted("\xff") == '"' + r + '"');
-  CHECK(Quoted("\xe4\xbd") == '"' + r + r + '"');           // cut short
-  CHECK(Quoted("\xc0\x80") == '"' + r + r + '"');           // overlong
-  CHECK(Quoted("\xed\xa0\x80") == '"' + r + r + r + '"');   // a surrogate
+  CHECK(Quoted("\xe4\xbd") == '"' + r + r + '"');                  // cut short
+  CHECK(Quoted("\xc0\x80") == '"' + r + r + '"');                  // overlong
+  CHECK(Quoted("\xed\xa0\x80") == '"' + r + r + r + '"');          // a surrogate
   CHECK(Quoted("\xf4\x90\x80\x80") == '"' + r + r + r + r + '"');  // above U+10FFFF
   CHECK(Quoted("a\xe4z") == "\"a" + r + "z\"");
 }

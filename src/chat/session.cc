@@ -1,0 +1,333 @@
+// Prefill and decode in bounded steps over one model's KV cache. What turns mean is format.cc's,
+// which token comes next the sampler's, when a text stops stop_text.cc's.
+#include "chat/session.h"
+
+#include <algorithm>
+#include <chrono>
+#include <optional>
+
+#include "chat/stop_text.h"
+#include "tokenizer/utf8.h"
+
+namespace parley {
+namespace {
+
+constexpr uint32_t kMaxPrefillStep = 64;    // tokens
+constexpr uint32_t kFirstPrefillStep = 16;  // tokens: until the model's speed is known
+constexpr double kPrefillStepMs = 100;
+
+double NowMs() {
+  using Clock = std::chrono::steady_clock;
+  return std::chrono::duration<double, std::milli>(Clock::now().time_since_epoch()).count();
+}
+
+// A prompt ready to run.
+struct Prompt {
+  std::vector<int32_t> ids;
+  std::vector<int32_t> words;  // those of them that penalties and n-grams see
+  ReplyEnd end;
+  bool trim_space = false;  // the layout puts a space before the reply that is not part of it
+};
+
+class SessionImpl final : public Session {
+ public:
+  SessionImpl(const SessionModel& model, Buffer<float> logits)
+      : model_(model), logits_(std::move(logits)), stop_text_({}) {
+    cached_.reserve(model.model->context());
+  }
+
+  Status BeginChat(std::span<const Message> messages, const GenerationOptions& options) override;
+  Status BeginCompletion(std::string_view prompt, bool parse_special,
+                         const GenerationOptions& options) override;
+  Event Next() override;
+  void Cancel() override { cancelled_ = state_ != State::kIdle; }
+
+  const Usage& usage() const override { return usage_; }
+  std::span<const int32_t> prompt_ids() const override { return prompt_.ids; }
+  std::span<const int32_t> generated_ids() const override { return generated_; }
+  const std::vector<bool>& message_dropped() const override { return message_dropped_; }
+
+ private:
+  enum class State { kIdle, kPrefill, kDecode, kFinished };
+
+  Status CheckOptions(const GenerationOptions& options) const;
+  Status Start(Prompt prompt, const GenerationOptions& options);
+  void ReuseCache();
+  Status Forward(std::span<const int32_t> ids, LogitsOf which);
+  Event Prefill();
+  Event Decode();
+  Event Done(FinishReason reason);
+  Event Fail(Error error);
+  bool AddText(int32_t id);  // true when a stop text was found
+  void TrimSpace();
+
+  SessionModel model_;
+  Buffer<float> logits_;         // [vocab_size]: what the cached tokens predict
+  std::vector<int32_t> cached_;  // what the KV cache holds
+  double ms_per_token_ = 0;      // of prefill, measured; 0: not yet
+
+  State state_ = State::kIdle;
+  bool cancelled_ = false;
+  FinishReason reason_ = FinishReason::kNone;  // when kFinished
+  Prompt prompt_;
+  GenerationOptions options_;
+  std::optional<Sampler> sampler_;
+  uint32_t limit_ = 0;  // tokens that the reply may have
+  std::vector<int32_t> generated_;
+  std::vector<int32_t> history_;  // prompt_.words, then the reply's
+  std::vector<int32_t> end_ids_;
+  std::vector<bool> message_dropped_;
+  Usage usage_;
+  Utf8Stream characters_;
+  StopText stop_text_;
+  bool trim_space_ = false;  // still to be done
+  std::string decoded_;      // whole characters of one token
+  std::string text_;         // what the last event showed
+};
+
+Status SessionImpl::CheckOptions(const GenerationOptions& options) const {
+  if (!options.has_seed) return MakeError(Code::kBadArg, "option seed is not set");
+  return ValidateOptions(options, model_.model->config().vocab_size);
+}
+
+Status SessionImpl::BeginChat(std::span<const Message> messages, const GenerationOptions& options) {
+  state_ = State::kIdle;
+  TRY(CheckOptions(options));
+  const bool begin_token = model_.add_bos && model_.bos_id >= 0;
+  PromptBudget budget = PromptBudgetOf(model_.model->context(), options);
+  if (begin_token) --budget.limit;
+  TRY_ASSIGN(EncodedChat chat, EncodeChat(model_.format, *model_.tokenizer, model_.eos_id, messages,
+                                          budget.limit, budget.target));
+  Prompt prompt;
+  if (begin_token) prompt.ids.push_back(model_.bos_id);
+  for (size_t i = 0; i < chat.ids.size(); ++i) {
+    prompt.ids.push_back(chat.ids[i]);
+    if (chat.is_text[i] != 0) prompt.words.push_back(chat.ids[i]);
+  }
+  prompt.end = ReplyEndOf(model_.format, *model_.tokenizer, model_.eos_id);
+  prompt.trim_space =
+      model_.format == ChatFormat::kTranscript && messages.back().role != Role::kAssistant;
+  TRY(Start(std::move(prompt), options));
+  message_dropped_ = std::move(chat.message_dropped);
+  return {};
+}
+
+Status SessionImpl::BeginCompletion(std::string_view text, bool parse_special,
+                                    const GenerationOptions& options) {
+  state_ = State::kIdle;
+  TRY(CheckOptions(options));
+  Prompt prompt;
+  if (model_.add_bos && model_.bos_id >= 0) prompt.ids.push_back(model_.bos_id);
+  TRY(model_.tokenizer->Encode(text, parse_special, &prompt.ids));
+  for (int32_t id : prompt.ids) {
+    if (!model_.tokenizer->IsSpecial(id)) prompt.words.push_back(id);
+  }
+  prompt.end = ReplyEndOf(ChatFormat::kCompletion, *model_.tokenizer, model_.eos_id);
+  TRY(Start(std::move(prompt), options));
+  message_dropped_.clear();
+  return {};
+}
+
+// Everything that can fail comes before anything that changes the session.
+Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
+  if (prompt.ids.empty()) {  // I4
+    if (model_.eos_id < 0) {
+      return MakeError(Code::kBadArg,
+                       "an empty prompt needs an end-of-text token to start from, "
+                       "which the model does not name");
+    }
+    prompt.ids.push_back(model_.eos_id);
+  }
+  const uint32_t context = model_.model->context();
+  if (prompt.ids.size() >= context) {
+    return MakeError(Code::kContextFull, "the prompt needs " + std::to_string(prompt.ids.size()) +
+                                             " tokens; " + std::to_string(context - 1) +
+                                             " are available");
+  }
+  const auto prompt_tokens = static_cast<uint32_t>(prompt.ids.size());
+  if (options.max_length != 0 && prompt_tokens >= options.max_length) {
+    return MakeError(Code::kBadArg, "option max_length is " + std::to_string(options.max_length) +
+                                        ", but the prompt has " + std::to_string(prompt_tokens) +
+                                        " tokens already");
+  }
+  TRY_ASSIGN(Sampler sampler, Sampler::Make(options, model_.model->config().vocab_size));
+
+  prompt_ = std::move(prompt);
+  options_ = options;
+  sampler_.emplace(std::move(sampler));
+  limit_ = context - prompt_tokens;
+  if (options.max_tokens != 0) limit_ = std::min(limit_, options.max_tokens);
+  if (options.max_length != 0) limit_ = std::min(limit_, options.max_length - prompt_tokens);
+  generated_.clear();
+  generated_.reserve(limit_);
+  history_ = prompt_.words;
+  history_.reserve(prompt_.words.size() + limit_);
+  end_ids_.clear();
+  std::vector<std::string> stops = options.stop;
+  if (!options.ignore_eos) {
+    end_ids_ = prompt_.end.ids;
+    stops.insert(stops.end(), prompt_.end.strings.begin(), prompt_.end.strings.end());
+  }
+  characters_ = Utf8Stream();
+  stop_text_ = StopText(std::move(stops));
+  trim_space_ = prompt_.trim_space;
+  cancelled_ = false;
+  ReuseCache();
+  usage_ = {.prompt_tokens = prompt_tokens,
+            .cached_tokens = static_cast<uint32_t>(cached_.size()),
+            .completion_tokens = 0,
+            .context = context};
+  state_ = State::kPrefill;
+  return {};
+}
+
+// Keeps what the cache and the prompt have in common at their beginning; but the prompt's last
+// token always runs, since its logits are needed.
+void SessionImpl::ReuseCache() {
+  size_t common = 0;
+  const size_t most = std::min(cached_.size(), prompt_.ids.size() - 1);
+  while (common < most && cached_[common] == prompt_.ids[common]) ++common;
+  cached_.resize(common);
+  model_.model->Truncate(static_cast<uint32_t>(common));
+}
+
+Status SessionImpl::Forward(std::span<const int32_t> ids, LogitsOf which) {
+  const std::span<float> logits = which == LogitsOf::kNone ? std::span<float>() : logits_.span();
+  TRY(model_.model->Forward(ids, which, logits));
+  cached_.insert(cached_.end(), ids.begin(), ids.end());
+  return {};
+}
+
+Event SessionImpl::Next() {
+  text_.clear();
+  if (state_ == State::kIdle) {
+    return Fail(MakeError(Code::kBadState, "no reply was begun"));
+  }
+  if (cancelled_) return Done(FinishReason::kAborted);
+  switch (state_) {
+    case State::kPrefill:
+      return Prefill();
+    case State::kDecode:
+      return Decode();
+    default:
+      return Done(reason_);
+  }
+}
+
+Event SessionImpl::Prefill() {
+  uint32_t step = kFirstPrefillStep;
+  if (ms_per_token_ > 0) {
+    step = static_cast<uint32_t>(
+        std::clamp(kPrefillStepMs / ms_per_token_, 1.0, static_cast<double>(kMaxPrefillStep)));
+  }
+  const std::span<const int32_t> rest =
+      std::span<const int32_t>(prompt_.ids).subspan(cached_.size());
+  const std::span<const int32_t> ids = rest.first(std::min<size_t>(step, rest.size()));
+  const bool last = ids.size() == rest.size();
+  const double begin_ms = NowMs();
+  if (Status status = Forward(ids, last ? LogitsOf::kLast : LogitsOf::kNone); !status.ok()) {
+    return Fail(std::move(status).TakeError());
+  }
+  ms_per_token_ = (NowMs() - begin_ms) / static_cast<double>(ids.size());
+  if (last) state_ = State::kDecode;
+  Event event;
+  event.kind = Event::Kind::kPrefill;
+  event.prefilled = static_cast<uint32_t>(cached_.size());
+  return event;
+}
+
+Event SessionImpl::Decode() {
+  if (!generated_.empty()) {
+    const std::span<const int32_t> newest = std::span<const int32_t>(generated_).last(1);
+    if (Status status = Forward(newest, LogitsOf::kLast); !status.ok()) {
+      return Fail(std::move(status).TakeError());
+    }
+  }
+  Result<Sample> sample =
+      sampler_->Next(logits_.span(), history_, static_cast<uint32_t>(generated_.size()), end_ids_);
+  if (!sample.ok()) return Fail(std::move(sample).TakeError());
+  const int32_t id = sample->id;
+  generated_.push_back(id);
+  usage_.completion_tokens = static_cast<uint32_t>(generated_.size());
+
+  const auto contains = [id](std::span<const int32_t> ids) {
+    return std::find(ids.begin(), ids.end(), id) != ids.end();
+  };
+  if (contains(end_ids_) || contains(options_.stop_token_ids)) {
+    reason_ = FinishReason::kStop;
+    state_ = State::kFinished;
+  } else if (AddText(id)) {
+    reason_ = FinishReason::kStop;
+    state_ = State::kFinished;
+    stop_text_ = StopText({});
+    characters_ = Utf8Stream();
+  } else if (generated_.size() == limit_) {
+    reason_ = FinishReason::kLength;
+    state_ = State::kFinished;
+  }
+  Event event;
+  event.kind = Event::Kind::kToken;
+  event.id = id;
+  event.text = text_;
+  event.logprob = sample->logprob;
+  event.alternatives = sample->alternatives;
+  return event;
+}
+
+bool SessionImpl::AddText(int32_t id) {
+  if (model_.tokenizer->IsSpecial(id)) return false;  // never part of a text
+  history_.push_back(id);
+  decoded_.clear();
+  characters_.Push(model_.tokenizer->Bytes(id), &decoded_);
+  const bool stopped = stop_text_.Push(decoded_, &text_);
+  TrimSpace();
+  return stopped;
+}
+
+void SessionImpl::TrimSpace() {
+  if (!trim_space_ || text_.empty()) return;
+  if (text_[0] == ' ') text_.erase(0, 1);
+  trim_space_ = false;
+}
+
+Event SessionImpl::Done(FinishReason reason) {
+  decoded_.clear();
+  characters_.Finish(&decoded_);
+  stop_text_.Push(decoded_, &text_);
+  stop_text_.Finish(&text_);
+  TrimSpace();
+  state_ = State::kIdle;
+  cancelled_ = false;
+  Event event;
+  event.kind = Event::Kind::kDone;
+  event.text = text_;
+  event.reason = reason;
+  return event;
+}
+
+Event SessionImpl::Fail(Error error) {
+  state_ = State::kIdle;
+  cancelled_ = false;
+  Event event;
+  event.kind = Event::Kind::kError;
+  event.error = std::move(error);
+  return event;
+}
+
+}  // namespace
+
+PromptBudget PromptBudgetOf(uint32_t context, const GenerationOptions& options) {
+  uint32_t room = std::max(context / 4, 1u);
+  if (options.max_tokens != 0) room = std::min(room, options.max_tokens);
+  return {context - room, context - context / 4};
+}
+
+Result<std::unique_ptr<Session>> Session::Make(const SessionModel& model) {
+  CHECK(model.model != nullptr && model.tokenizer != nullptr);
+  TRY_ASSIGN(Buffer<float> logits,
+             Buffer<float>::Make(model.model->config().vocab_size, "a session's logits"));
+  model.model->Truncate(0);
+  return std::unique_ptr<Session>(new SessionImpl(model, std::move(logits)));
+}
+
+}  // namespace parley
