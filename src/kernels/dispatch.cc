@@ -1,6 +1,9 @@
 // Chooses the table of kernels that this processor runs best, and sizes what callers allocate for
 // kernels.
 #include <array>
+#if defined(PARLEY_X86_KERNELS)
+#include <cpuid.h>
+#endif
 
 #include "base/result.h"
 #include "kernels/blocks.h"
@@ -18,13 +21,39 @@ constexpr uint64_t Pad(uint64_t bytes) {
 struct TableList {
   std::array<const KernelTable*, 6> tables = {};
   size_t count = 0;
+  RelaxedDot relaxed_dot =
+      RelaxedDot::kNone;  // what the probe found, where there is anything to probe
   void Append(const KernelTable& table) { tables[count++] = &table; }
 };
+
+#if defined(PARLEY_X86_KERNELS)
+// CPUID leaf 7, subleaf 1, EAX bit 4 (Intel's Software Developer's Manual, volume 2A). That the
+// system keeps the registers is what __builtin_cpu_supports("avx2") says.
+bool HasAvxVnni() {
+  unsigned eax = 0;
+  unsigned ebx = 0;
+  unsigned ecx = 0;
+  unsigned edx = 0;
+  return __get_cpuid_count(7, 1, &eax, &ebx, &ecx, &edx) != 0 && (eax >> 4 & 1) != 0;
+}
+#endif
 
 // Slowest first.
 TableList FindTables() {
   TableList list;
   list.Append(kScalarKernels);
+#if defined(PARLEY_X86_KERNELS)
+  __builtin_cpu_init();
+  if (__builtin_cpu_supports("sse4.1")) list.Append(kSse41Kernels);
+  if (__builtin_cpu_supports("avx2")) list.Append(kAvx2Kernels);
+  if (__builtin_cpu_supports("avx2") && HasAvxVnni()) list.Append(kAvxVnniKernels);
+#elif defined(PARLEY_WASM_KERNELS)
+  list.Append(kWasmSimd128Kernels);
+#if defined(__wasm_relaxed_simd__)
+  list.relaxed_dot = ProbeRelaxedDot();
+  if (const KernelTable* relaxed = WasmRelaxedKernels(list.relaxed_dot)) list.Append(*relaxed);
+#endif
+#endif
   return list;
 }
 
@@ -39,6 +68,14 @@ const KernelTable& Kernels() { return *Tables().tables[Tables().count - 1]; }
 
 std::span<const KernelTable* const> AllKernels() {
   return {Tables().tables.data(), Tables().count};
+}
+
+bool KernelsStillHold() {
+#if defined(PARLEY_WASM_KERNELS) && defined(__wasm_relaxed_simd__)
+  return ProbeRelaxedDot() == Tables().relaxed_dot;
+#else
+  return true;
+#endif
 }
 
 uint64_t PackedBytes(DType type, uint64_t outputs, uint64_t inputs) {

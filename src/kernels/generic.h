@@ -11,8 +11,10 @@
 namespace parley {
 namespace {
 
+// Only products and packing differ between Simd types of the same lanes; S::Lanes shares the rest.
 template <typename S>
 constexpr KernelTable MakeTable(const char* name, const char* dot) {
+  using Lanes = typename S::Lanes;
   return {
       .name = name,
       .dot = dot,
@@ -20,13 +22,13 @@ constexpr KernelTable MakeTable(const char* name, const char* dot) {
       .unpack_row = UnpackRow<S>,
       .quantize_activations = QuantizeActivations<S>,
       .matmul = Matmul<S>,
-      .layer_norm = LayerNorm<S>,
-      .gelu = Gelu<S>,
-      .add = AddRow<S>,
+      .layer_norm = LayerNorm<Lanes>,
+      .gelu = Gelu<Lanes>,
+      .add = AddRow<Lanes>,
       .store_kv = StoreKv,
-      .attention = Attention<S>,
-      .exp = ExpRow<S>,
-      .all_finite = AllFinite<S>,
+      .attention = Attention<Lanes>,
+      .exp = ExpRow<Lanes>,
+      .all_finite = AllFinite<Lanes>,
   };
 }
 

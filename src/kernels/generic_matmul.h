@@ -220,7 +220,8 @@ void MatmulOf(const QuantizedActivations& x, const PackedMatrix& w, const float*
 template <typename S>
 void Matmul(const QuantizedActivations& x, const PackedMatrix& w, const float* bias,
             uint32_t panel_begin, uint32_t panel_end, float* y, size_t y_stride) {
-  CHECK(x.width == w.inputs && panel_end <= w.panels());
+  CHECK(x.width == w.inputs);
+  CHECK(panel_end <= w.panels());
   if (w.type == DType::kQ8_0) {
     MatmulOf<S, DType::kQ8_0>(x, w, bias, panel_begin, panel_end, y, y_stride);
   } else {

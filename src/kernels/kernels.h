@@ -105,6 +105,10 @@ struct KernelTable {
 // The best table that this processor and build have, probed once (first call). Every table in
 // AllKernels() runs here.
 const KernelTable& Kernels();
+// Probes again. False: the processor's dot product no longer does what Kernels() was chosen for, as
+// a browser whose optimised code differs might show after warming up; then load a build without
+// relaxed SIMD.
+bool KernelsStillHold();
 std::span<const KernelTable* const> AllKernels();
 
 }  // namespace parley

@@ -162,6 +162,7 @@ struct SignedProduct {
 };
 
 struct ScalarSimd : ScalarLanes {
+  using Lanes = ScalarLanes;
   using Q8 = ScalarQ8<SignedProduct>;
   using Q4 = ScalarQ4<SignedProduct>;
   static constexpr int kGemvPanels = 1;
