@@ -26,9 +26,6 @@ void DeclareModelArguments(Arguments& arguments, ModelArguments* values);
 // bundled model's parts are read as one file, each checked against the catalog's SHA-256.
 Result<std::unique_ptr<ByteSource>> OpenModel(const std::string& model);
 
-// True when `model` names a Hugging Face folder (it has a config.json).
-bool IsModelFolder(const std::string& model);
-
 // Opens, loads with the kernels and applies --chat-format.
 Result<std::unique_ptr<Engine>> LoadModel(const ModelArguments& arguments);
 

@@ -1,0 +1,53 @@
+// A GPT-2's weights in f32 for the reference engine, read from GGUF or from Hugging Face
+// safetensors as they are stored. Computes nothing.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "base/buffer.h"
+#include "base/bytes.h"
+#include "base/result.h"
+#include "model/config.h"
+
+namespace parley::reference {
+
+struct Norm {
+  Buffer<float> gain;  // [width]
+  Buffer<float> bias;  // [width]
+};
+
+struct Linear {
+  uint32_t outputs = 0;
+  uint32_t inputs = 0;
+  Buffer<float> weight;  // [outputs, inputs]
+  Buffer<float> bias;    // [outputs]
+};
+
+struct Layer {
+  Norm attention_norm;
+  Linear qkv;  // width -> 3 * width: queries, keys, values
+  Linear attention_output;
+  Norm mlp_norm;
+  Linear mlp_up;    // width -> mlp_width
+  Linear mlp_down;  // mlp_width -> width
+};
+
+struct Weights {
+  Buffer<float> token_embedding;     // [vocab_size, width]
+  Buffer<float> position_embedding;  // [context_length, width]
+  std::vector<Layer> layers;
+  Norm output_norm;
+  Buffer<float> head;  // [vocab_size, width]; empty when tied to the token embedding
+};
+
+// UNSUPPORTED_MODEL for a missing or misshaped tensor or a type that Decode does not read, naming
+// the tensor.
+Result<Weights> ReadGgufWeights(ByteSource& source, const ModelConfig& config);
+// `shards`: the checkpoint's safetensors files, one or more. Names with and without the
+// `transformer.` prefix; matrices are Conv1D's, [inputs, outputs], and are turned here.
+Result<Weights> ReadSafetensorsWeights(std::span<ByteSource* const> shards,
+                                       const ModelConfig& config);
+
+}  // namespace parley::reference
