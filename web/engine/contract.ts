@@ -1,0 +1,83 @@
+// What page and worker say to each other: calls over Comlink whose answers are values or errors, and events, which go one
+// way through a port of their own so that a stream of tokens waits for nobody.
+import type { WireError } from "./errors";
+import type {
+  BuildName,
+  CatalogEntry,
+  ChatMessage,
+  FinishReason,
+  LoadProgress,
+  ModelInfo,
+  StorageState,
+  StoredModel,
+  TokenLogprob,
+} from "./types";
+
+export type Outcome<T> = { ok: true; value: T } | { ok: false; error: WireError };
+
+export interface WorkerSetup {
+  baseUrl: string; // absolute, ends with a slash
+  build: BuildName | null; // for tests: this build and no other
+  lock: string; // the worker holds this Web Lock for as long as it lives
+}
+
+export type WireSource = { kind: "name"; name: string } | { kind: "blob"; blob: Blob; name: string };
+
+export interface WireLoadOptions {
+  context: number; // 0: the model's own, at most 2,048
+  threads: number; // 0: chosen by the worker
+}
+
+export type Prompt =
+  | { kind: "chat"; messages: ChatMessage[]; chatFormat: string }
+  | { kind: "completion"; text: string; special: boolean };
+
+export interface GenerationRequest {
+  prompt: Prompt;
+  options: [name: string, value: string][]; // as parley_set_option takes them, in order
+  logprobs: boolean;
+}
+
+/** What is known before the first token. */
+export interface Begun {
+  options: Record<string, unknown> & { seed: number };
+  dropped: boolean[];
+  prompt_ids: number[];
+}
+
+export interface Counts {
+  prompt_tokens: number;
+  cached_tokens: number;
+  completion_tokens: number;
+  context: number;
+  prompt_ms: number;
+  predicted_ms: number;
+}
+
+export type WorkerEvent =
+  | { kind: "heartbeat" }
+  | { kind: "progress"; call: number; progress: LoadProgress }
+  | { kind: "token"; call: number; id: number; text: string; logprob: TokenLogprob | null }
+  | { kind: "done"; call: number; text: string; reason: FinishReason | "aborted"; counts: Counts }
+  | { kind: "failed"; call: number; error: WireError; counts: Counts };
+
+/** Every call that can be stopped has a number, which cancel() takes. */
+export interface WorkerApi {
+  setUp(setup: WorkerSetup, events: MessagePort): void;
+  catalog(): Promise<Outcome<CatalogEntry[]>>;
+  /** Downloads what is missing and checks the header; the loaded model, if any, is not touched. */
+  prepare(call: number, source: WireSource, options: WireLoadOptions): Promise<Outcome<void>>;
+  load(call: number, source: WireSource, options: WireLoadOptions): Promise<Outcome<ModelInfo>>;
+  /** Queues the prompt and starts; tokens come as events. */
+  begin(call: number, request: GenerationRequest): Promise<Outcome<Begun>>;
+  cancel(call: number): void;
+  tokenize(text: string, special: boolean): Promise<Outcome<number[]>>;
+  detokenize(ids: number[], skipSpecial: boolean): Promise<Outcome<string>>;
+  countChat(
+    messages: ChatMessage[],
+  ): Promise<Outcome<{ tokens: number; context: number; dropped: boolean[] }>>;
+  stored(): Promise<Outcome<StoredModel[]>>;
+  verify(id: string): Promise<Outcome<{ ok: boolean; bad_parts: number }>>;
+  remove(id: string): Promise<Outcome<void>>;
+  storage(): Promise<Outcome<StorageState>>;
+}

@@ -1,0 +1,196 @@
+// Parley's library: createEngine() and what it returns, an OpenAI-shaped chat with a model that runs in a Web Worker on
+// the user's own processor. Everything heavy is the worker's; this side queues, supervises and shapes.
+import { requestedBuild } from "./builds";
+import type { GenerationRequest, WireSource } from "./contract";
+import { ParleyError } from "./errors";
+import { chatRequest, checkMessages, completionRequest } from "./params";
+import {
+  chatChunks,
+  completionChunks,
+  type Envelope,
+  type Reply,
+  startReply,
+  wholeChat,
+  wholeCompletion,
+} from "./replies";
+import { randomName, Supervisor } from "./supervisor";
+import { Turns } from "./turns";
+import type {
+  CatalogEntry,
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatMessage,
+  ChatParams,
+  Completion,
+  CompletionParams,
+  Engine,
+  EngineOptions,
+  EngineState,
+  LoadOptions,
+  ModelInfo,
+  ModelSource,
+  RequestOptions,
+} from "./types";
+import type { Work } from "./worker_handle";
+import { defaultBaseUrl, workerScript } from "./worker_url";
+
+export { type Delivered, type ErrorCode, ParleyError } from "./errors";
+export type * from "./types";
+
+export const VERSION: string = __PARLEY_VERSION__;
+
+export function createEngine(options: EngineOptions = {}): Engine {
+  return new ParleyEngine(options);
+}
+
+class ParleyEngine implements Engine {
+  readonly #supervisor: Supervisor;
+  readonly #turns = new Turns();
+  readonly chat: Engine["chat"];
+  readonly completions: Engine["completions"];
+  readonly models: Engine["models"];
+  #loading: Promise<unknown> = Promise.resolve();
+
+  constructor(options: EngineOptions) {
+    const base = new URL(options.baseUrl ?? defaultBaseUrl(), globalThis.location.href).href;
+    const baseUrl = base.endsWith("/") ? base : `${base}/`;
+    this.#supervisor = new Supervisor({
+      script: workerScript(baseUrl),
+      baseUrl,
+      build: requestedBuild(globalThis.location.search),
+      onState: (state) => options.onState?.(state),
+    });
+    const createChat = (params: ChatParams, request: RequestOptions = {}) =>
+      this.#createChat(params, request);
+    this.chat = { completions: { create: createChat as Engine["chat"]["completions"]["create"] } };
+    const createCompletion = (params: CompletionParams, request: RequestOptions = {}) =>
+      this.#createCompletion(params, request);
+    this.completions = { create: createCompletion as Engine["completions"]["create"] };
+    this.models = {
+      stored: () => this.#call((api) => api.stored()),
+      verify: (id) => this.#call((api) => api.verify(id)),
+      remove: (id) => this.#call((api) => api.remove(id)),
+      storage: () => this.#call((api) => api.storage()),
+    };
+  }
+
+  get state(): EngineState {
+    return this.#supervisor.state;
+  }
+
+  catalog(): Promise<CatalogEntry[]> {
+    return this.#call((api) => api.catalog());
+  }
+
+  async load(source: ModelSource, options: LoadOptions = {}): Promise<ModelInfo> {
+    const loading = this.#inTurn(options.signal, () => this.#supervisor.load(wireSource(source), options));
+    this.#loading = loading.catch(() => {});
+    return loading;
+  }
+
+  unload(): Promise<void> {
+    return this.#inTurn(undefined, async () => this.#supervisor.unload());
+  }
+
+  async tokenize(text: string, { special = false }: { special?: boolean } = {}): Promise<number[]> {
+    return this.#callLoaded((api) => api.tokenize(text, special));
+  }
+
+  async detokenize(ids: number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): Promise<string> {
+    return this.#callLoaded((api) => api.detokenize(ids, skipSpecial));
+  }
+
+  async countTokens(
+    input: string | ChatMessage[],
+  ): Promise<{ tokens: number; context: number; dropped: boolean[] }> {
+    if (typeof input !== "string") {
+      const messages = checkMessages(input);
+      return this.#callLoaded((api) => api.countChat(messages));
+    }
+    const ids = await this.tokenize(input);
+    return { tokens: ids.length, context: this.#supervisor.info?.context ?? 0, dropped: [] };
+  }
+
+  restart(): Promise<void> {
+    return this.#supervisor.restart();
+  }
+
+  async dispose(): Promise<void> {
+    this.#supervisor.dispose();
+  }
+
+  async #createChat(
+    params: ChatParams,
+    { signal }: RequestOptions,
+  ): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>> {
+    const { reply, envelope } = await this.#start("chatcmpl", signal, (info) => chatRequest(params, info));
+    if (params.stream) return chatChunks(reply, envelope, params.stream_options?.include_usage === true);
+    return wholeChat(reply, envelope, params.logprobs === true);
+  }
+
+  async #createCompletion(
+    params: CompletionParams,
+    { signal }: RequestOptions,
+  ): Promise<Completion | AsyncIterable<Completion>> {
+    const { reply, envelope } = await this.#start("cmpl", signal, (info) => completionRequest(params, info));
+    const echo = params.echo === true ? params.prompt : "";
+    if (params.stream)
+      return completionChunks(reply, envelope, echo, params.stream_options?.include_usage === true);
+    return wholeCompletion(reply, envelope, echo, params.logprobs !== undefined && params.logprobs !== null);
+  }
+
+  /** Waits for the turn and begins a reply; the turn is over when the worker is done with it. */
+  async #start(
+    prefix: string,
+    signal: AbortSignal | undefined,
+    makeRequest: (info: ModelInfo) => GenerationRequest,
+  ): Promise<{ reply: Reply; envelope: Envelope }> {
+    const endTurn = await this.#turns.enter(signal);
+    try {
+      const { handle, info } = await this.#supervisor.loaded();
+      const reply = await startReply(handle, this.#supervisor.nextCall(), makeRequest(info), signal);
+      this.#supervisor.generating(info, true);
+      void reply.finished.then(() => {
+        this.#supervisor.generating(info, false);
+        endTurn();
+      });
+      const created = Math.floor(Date.now() / 1000);
+      return { reply, envelope: { id: `${prefix}-${randomName()}`, created, model: info.id } };
+    } catch (error) {
+      endTurn();
+      throw error;
+    }
+  }
+
+  async #inTurn<T>(signal: AbortSignal | undefined, work: () => Promise<T>): Promise<T> {
+    const endTurn = await this.#turns.enter(signal);
+    try {
+      return await work();
+    } finally {
+      endTurn();
+    }
+  }
+
+  /** Calls that need no session, and no turn. */
+  async #call<T>(work: Work<T>): Promise<T> {
+    const handle = await this.#supervisor.worker();
+    return handle.call(work);
+  }
+
+  /** Short calls between the steps of a reply: they wait for a load, not for replies. */
+  async #callLoaded<T>(work: Work<T>): Promise<T> {
+    await this.#loading;
+    const { handle } = await this.#supervisor.loaded();
+    return handle.call(work);
+  }
+}
+
+function wireSource(source: ModelSource): WireSource {
+  if (typeof source === "string") return { kind: "name", name: source };
+  if (source instanceof URL) return { kind: "name", name: source.href };
+  if (source instanceof Blob) {
+    const name = "name" in source && typeof source.name === "string" ? source.name : "model.gguf";
+    return { kind: "blob", blob: source, name };
+  }
+  throw new ParleyError("BAD_ARG", "A model is a catalog id, an address or a file.");
+}

@@ -1,0 +1,217 @@
+// From a model file to a session that runs it: plans in a small instance, takes exactly that memory, streams the parts
+// into the core, and goes down the ladder of builds when one fails. The model's bytes come from models/library.ts.
+import { chooseThreads, ladder, probe, usesThreads } from "./builds";
+import { isAbortError, ParleyError, throwIfAborted } from "./errors";
+import { presetOfFormat } from "./models/catalog";
+import { type ModelFile, PART_BYTES, type Report } from "./models/library";
+import type { BuildName, ModelInfo, Notice } from "./types";
+import { type CompiledBuild, fetchBuild, makeMemory, startBuild } from "./wasm_module";
+import type { Opened, Plan, WasmSession } from "./wasm_session";
+
+export interface LoaderSetup {
+  baseUrl: string;
+  forcedBuild: BuildName | null;
+  context: number;
+  threads: number; // 0: chosen here
+}
+
+export interface Loaded {
+  session: WasmSession;
+  info: ModelInfo;
+}
+
+const PLANNING_BYTES = 32 << 20;
+const PLANNING_MOST_BYTES = 512 << 20;
+const LONGEST_HEADER_PARTS = 32; // 128 MiB
+
+/** Builds, fetched once for planning and running. */
+export class BuildCache {
+  readonly #builds = new Map<BuildName, Promise<CompiledBuild>>();
+
+  get(name: BuildName, baseUrl: string, signal: AbortSignal): Promise<CompiledBuild> {
+    let build = this.#builds.get(name);
+    if (build === undefined) {
+      build = fetchBuild(name, baseUrl, signal);
+      build.catch(() => this.#builds.delete(name));
+      this.#builds.set(name, build);
+    }
+    return build;
+  }
+}
+
+/** Errors of the file itself: another build would say the same. */
+function isFinal(error: unknown): boolean {
+  if (isAbortError(error)) return true;
+  if (!(error instanceof ParleyError)) return false; // a trap, or a build that would not start
+  return !["BUILD_FAILED", "HTTP_STATUS", "OOM"].includes(error.code);
+}
+
+/** Runs `work` with each build that the browser has, best first, until one succeeds. */
+async function withBuild<T>(
+  setup: LoaderSetup,
+  cache: BuildCache,
+  notices: Notice[],
+  signal: AbortSignal,
+  work: (build: CompiledBuild, threads: number) => Promise<T>,
+): Promise<T> {
+  const features = probe();
+  const threads = chooseThreads(setup.threads, navigator.hardwareConcurrency);
+  const forcedThreads = setup.forcedBuild !== null && usesThreads(setup.forcedBuild);
+  if (threads > 1 && !features.threads) {
+    notices.push({ code: "SINGLE_THREAD", detail: features.isolated ? "no shared memory" : "not isolated" });
+  }
+  const names = ladder(features, forcedThreads ? Math.max(2, threads) : threads, setup.forcedBuild);
+  const failures: unknown[] = [];
+  for (const name of names) {
+    throwIfAborted(signal);
+    try {
+      const build = await cache.get(name, setup.baseUrl, signal);
+      const result = await work(build, usesThreads(name) ? threads : 1);
+      if (failures.length > 0) {
+        const detail = `${names[0]}: ${messageOf(failures[0])}`;
+        const single = usesThreads(names[0] as BuildName) && !usesThreads(name);
+        notices.push(single ? { code: "SINGLE_THREAD", detail } : { code: "BUILD_FALLBACK", detail });
+      }
+      return result;
+    } catch (error) {
+      throwIfAborted(signal);
+      if (isFinal(error)) throw error;
+      failures.push(error);
+    }
+  }
+  throw summary(failures);
+}
+
+/** What to say when every build failed. */
+function summary(failures: readonly unknown[]): ParleyError {
+  const oom = failures.find((error) => error instanceof ParleyError && error.code === "OOM");
+  if (oom instanceof ParleyError) return oom;
+  // A set that is gone from the host altogether was replaced by a newer one (row R8).
+  const gone = failures.every((error) => error instanceof ParleyError && error.code === "HTTP_STATUS");
+  const text = failures.map(messageOf).join(" ");
+  if (gone)
+    return new ParleyError("BUILD_MISMATCH", `The wasm files of this page are not on the host: ${text}`);
+  return new ParleyError("BUILD_FAILED", `No wasm build could be started: ${text}`, { cause: failures[0] });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
+
+/** Reads as much of the file as its header needs and says what running it takes. */
+async function makePlan(
+  build: CompiledBuild,
+  file: ModelFile,
+  context: number,
+  threads: number,
+): Promise<Plan> {
+  const memory = makeMemory(build.name, PLANNING_BYTES, PLANNING_MOST_BYTES);
+  const session = await startBuild(build, memory, 0);
+  try {
+    let prefix = new Uint8Array(0);
+    for (let index = 0; index < Math.min(file.partCount, LONGEST_HEADER_PARTS); index++) {
+      const longer = new Uint8Array(prefix.length + PART_BYTES);
+      longer.set(prefix);
+      const bytes = await file.read(index, longer.subarray(prefix.length));
+      prefix = longer.subarray(0, prefix.length + bytes);
+      const plan = session.plan(prefix, file.bytes, context, threads);
+      if (plan !== null) return plan;
+    }
+    if (file.bytes === 0) session.plan(prefix, 0, context, threads);
+    throw new ParleyError("TRUNCATED", `The header of ${file.name} does not end.`, { offset: prefix.length });
+  } finally {
+    session.destroy();
+  }
+}
+
+/** Checks that a file is a model that can run here, without touching a session that is running. */
+export async function checkFile(
+  file: ModelFile,
+  setup: LoaderSetup,
+  cache: BuildCache,
+  signal: AbortSignal,
+): Promise<Plan> {
+  return withBuild(setup, cache, [], signal, (build, threads) =>
+    makePlan(build, file, setup.context, threads),
+  );
+}
+
+/** Streams the file into a fresh instance. */
+async function run(
+  build: CompiledBuild,
+  file: ModelFile,
+  context: number,
+  threads: number,
+  report: Report,
+  signal: AbortSignal,
+): Promise<{ session: WasmSession; opened: Opened; plan: Plan }> {
+  const plan = await makePlan(build, file, context, threads);
+  throwIfAborted(signal);
+  const session = await startBuild(
+    build,
+    makeMemory(build.name, plan.total_bytes, plan.total_bytes),
+    threads - 1,
+  );
+  session.beginLoad(file.bytes, plan.context, threads);
+  const pointer = session.allocate(PART_BYTES);
+  let loaded = 0;
+  report({ phase: "load", loaded, total: file.bytes });
+  for (let index = 0; index < file.partCount; index++) {
+    // A read yields to the message queue, so that a cancel is seen between parts.
+    const bytes = await file.read(index, session.memoryAt(pointer, PART_BYTES));
+    throwIfAborted(signal);
+    session.write(pointer, bytes);
+    loaded += bytes;
+    report({ phase: "load", loaded, total: file.bytes });
+  }
+  session.release(pointer);
+  return { session, opened: session.open(), plan };
+}
+
+export async function loadFile(
+  file: ModelFile,
+  setup: LoaderSetup,
+  cache: BuildCache,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Loaded> {
+  const started = performance.now();
+  const notices: Notice[] = [];
+  const { session, opened, plan, build, threads } = await withBuild(
+    setup,
+    cache,
+    notices,
+    signal,
+    async (compiled, count) => ({
+      ...(await run(compiled, file, setup.context, count, report, signal)),
+      build: compiled.name,
+      threads: count,
+    }),
+  );
+  await file.close();
+  const info: ModelInfo = {
+    id: file.id,
+    name: file.entry?.name ?? (plan.name || file.name),
+    architecture: plan.architecture,
+    quantization: plan.quantization,
+    vocab_size: plan.vocab_size,
+    context: plan.context,
+    chat_format: opened.chat_format,
+    threads,
+    build,
+    kernels: opened.kernels,
+    memory: {
+      weights_bytes: plan.weights_bytes,
+      kv_bytes: plan.kv_bytes,
+      scratch_bytes: plan.scratch_bytes,
+      planned_bytes: plan.total_bytes,
+      actual_bytes: session.memoryBytes,
+    },
+    preset: file.entry?.preset ?? presetOfFormat(opened.chat_format),
+    load_ms: performance.now() - started,
+    from_storage: file.fromStorage,
+    notices,
+  };
+  if (file.entry !== undefined) info.entry = file.entry;
+  return { session, info };
+}

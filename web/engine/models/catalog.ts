@@ -1,0 +1,170 @@
+// Reads models/catalog.json and single entries, checking every field: it is data from outside. Addresses in it are
+// relative to its own. Fetching model files is left to download.ts.
+import { ParleyError } from "../errors";
+import type { CatalogEntry, CatalogFile, CatalogPart, ModelPreset } from "../types";
+import { fetchBytes, retrying, type World } from "./download";
+
+const CATALOG_LIMIT = 4 << 20; // bytes
+const MOST_ENTRIES = 1000;
+const MOST_PARTS = 4096; // 16 GiB
+
+type Fields = Record<string, unknown>;
+
+function fail(where: string, expected: string): never {
+  throw new ParleyError("BAD_JSON", `The model catalog is wrong: ${where} must be ${expected}.`);
+}
+
+function object(value: unknown, where: string): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) fail(where, "an object");
+  return value as Fields;
+}
+
+function list(value: unknown, where: string, most: number): unknown[] {
+  if (!Array.isArray(value) || value.length > most) fail(where, `a list of at most ${most}`);
+  return value;
+}
+
+function text(value: unknown, where: string): string {
+  if (typeof value !== "string" || value.length > 4096) fail(where, "a text");
+  return value;
+}
+
+function count(value: unknown, where: string): number {
+  if (!Number.isSafeInteger(value) || (value as number) < 0) fail(where, "a whole number");
+  return value as number;
+}
+
+function hash(value: unknown, where: string): string {
+  if (typeof value !== "string" || !/^[0-9a-f]{64}$/.test(value)) fail(where, "a SHA-256 in hexadecimal");
+  return value;
+}
+
+function address(value: unknown, where: string, base: string): string {
+  const url = text(value, where);
+  if (!URL.canParse(url, base)) fail(where, "an address");
+  const { protocol, href } = new URL(url, base);
+  if (protocol !== "https:" && protocol !== "http:") fail(where, "an http address");
+  return href;
+}
+
+function parsePart(value: unknown, where: string, base: string): CatalogPart {
+  const part = object(value, where);
+  return {
+    url: address(part.url, `${where}.url`, base),
+    bytes: count(part.bytes, `${where}.bytes`),
+    sha256: hash(part.sha256, `${where}.sha256`),
+  };
+}
+
+function parseFile(value: unknown, where: string, base: string): CatalogFile {
+  const file = object(value, where);
+  const parsed: CatalogFile = {
+    url: address(file.url, `${where}.url`, base),
+    bytes: count(file.bytes, `${where}.bytes`),
+  };
+  if (file.sha256 !== undefined) parsed.sha256 = hash(file.sha256, `${where}.sha256`);
+  if (file.parts !== undefined) {
+    parsed.parts = list(file.parts, `${where}.parts`, MOST_PARTS).map((part, index) =>
+      parsePart(part, `${where}.parts[${index}]`, base),
+    );
+    const sum = parsed.parts.reduce((total, part) => total + part.bytes, 0);
+    if (sum !== parsed.bytes)
+      fail(`${where}.parts`, `${parsed.bytes} bytes together, as the file (it is ${sum})`);
+  }
+  return parsed;
+}
+
+const PRESET_NAMES = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_tokens"] as const;
+
+function parsePreset(value: unknown, where: string): ModelPreset {
+  const fields = object(value ?? {}, where);
+  const preset: ModelPreset = {};
+  for (const name of PRESET_NAMES) {
+    const number = fields[name];
+    if (number === undefined) continue;
+    if (typeof number !== "number" || !Number.isFinite(number)) fail(`${where}.${name}`, "a number");
+    preset[name] = number;
+  }
+  return preset;
+}
+
+/** One entry; `base` is the address of the file that it stands in. */
+export function parseEntry(value: unknown, base: string, where = "the entry"): CatalogEntry {
+  const entry = object(value, where);
+  const field = (name: string) => text(entry[name], `${where}.${name}`);
+  const parsed: CatalogEntry = {
+    id: field("id"),
+    name: field("name"),
+    description: field("description"),
+    revision: field("revision"),
+    license: field("license"),
+    license_url: address(entry.license_url, `${where}.license_url`, base),
+    languages: list(entry.languages, `${where}.languages`, 100).map((name) =>
+      text(name, `${where}.languages`),
+    ),
+    architecture: field("architecture"),
+    quantization: field("quantization"),
+    parameters: count(entry.parameters, `${where}.parameters`),
+    context: count(entry.context, `${where}.context`),
+    chat_format: field("chat_format"),
+    preset: parsePreset(entry.preset, `${where}.preset`),
+    files: list(entry.files, `${where}.files`, 100).map((file, index) =>
+      parseFile(file, `${where}.files[${index}]`, base),
+    ),
+  };
+  if (entry.import === "q8_0" || entry.import === "q4_0") parsed.import = entry.import;
+  return parsed;
+}
+
+/** All entries of a catalog, addresses made absolute. */
+export function parseCatalog(json: string, base: string): CatalogEntry[] {
+  const catalog = object(parseJson(json), "the catalog");
+  return list(catalog.models, "models", MOST_ENTRIES).map((entry, index) =>
+    parseEntry(entry, base, `models[${index}]`),
+  );
+}
+
+export function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json) as unknown;
+  } catch (cause) {
+    throw new ParleyError("BAD_JSON", "The model catalog is not JSON.", { cause });
+  }
+}
+
+/** The text of a catalog or an entry. Always asked anew, so that a new revision is seen. */
+export async function fetchJson(
+  url: string,
+  world: World,
+  signal: AbortSignal | undefined,
+  tries?: number,
+): Promise<string> {
+  const attempt = () => fetchBytes(url, CATALOG_LIMIT, () => {}, world, signal, "no-cache");
+  return new TextDecoder().decode(await retrying(world, null, signal, attempt, tries));
+}
+
+/** Presets of chat formats, for models that no catalog knows. */
+export function presetOfFormat(chatFormat: string): ModelPreset {
+  switch (chatFormat) {
+    case "eos_turns":
+      return {
+        temperature: 0.7,
+        top_k: 50,
+        top_p: 0.9,
+        min_p: 0.05,
+        repetition_penalty: 1.1,
+        max_tokens: 64,
+      };
+    case "transcript":
+      return {
+        temperature: 0.8,
+        top_k: 40,
+        top_p: 0.95,
+        min_p: 0.05,
+        repetition_penalty: 1.15,
+        max_tokens: 128,
+      };
+    default:
+      return {};
+  }
+}

@@ -1,0 +1,186 @@
+// Where the parts of model files are kept, by their SHA-256: OPFS, else IndexedDB, else this worker's memory. A part is
+// there only when its record is: records.ts writes that after the bytes. What belongs to which model is its business too.
+import type { IDBPDatabase } from "idb";
+import { openDatabase, type PartDatabase } from "./records";
+
+export type Backend = "opfs" | "indexeddb" | "memory";
+
+export interface PartStore {
+  readonly backend: Backend;
+  /** Writes a whole part, flushed when this returns. QuotaExceededError passes through. */
+  write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+  /** Reads a part into `target` from its beginning and says how many bytes it has; -1 when there is none. */
+  read(sha256: string, target: Uint8Array): Promise<number>;
+  remove(sha256: string): Promise<void>;
+}
+
+export class MemoryParts implements PartStore {
+  readonly backend = "memory";
+  readonly #parts = new Map<string, Uint8Array>();
+
+  async write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    this.#parts.set(sha256, bytes);
+  }
+
+  async read(sha256: string, target: Uint8Array): Promise<number> {
+    const part = this.#parts.get(sha256);
+    if (part === undefined) return -1;
+    target.set(part.subarray(0, target.length));
+    return part.length;
+  }
+
+  async remove(sha256: string): Promise<void> {
+    this.#parts.delete(sha256);
+  }
+}
+
+export class IndexedDbParts implements PartStore {
+  readonly backend = "indexeddb";
+  readonly #database: IDBPDatabase<PartDatabase>;
+
+  constructor(database: IDBPDatabase<PartDatabase>) {
+    this.#database = database;
+  }
+
+  async write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const transaction = this.#database.transaction("bytes", "readwrite", { durability: "strict" });
+    await Promise.all([transaction.store.put(bytes, sha256), transaction.done]);
+  }
+
+  async read(sha256: string, target: Uint8Array): Promise<number> {
+    const part = await this.#database.get("bytes", sha256);
+    if (part === undefined) return -1;
+    target.set(part.subarray(0, target.length));
+    return part.length;
+  }
+
+  async remove(sha256: string): Promise<void> {
+    await this.#database.delete("bytes", sha256);
+  }
+}
+
+const LOCK_MS = 2000; // a handle of a page that was just closed may still be open this long (row D18)
+
+export class OpfsParts implements PartStore {
+  readonly backend = "opfs";
+  readonly #directory: FileSystemDirectoryHandle;
+
+  constructor(directory: FileSystemDirectoryHandle) {
+    this.#directory = directory;
+  }
+
+  async write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+    const file = await this.#directory.getFileHandle(sha256, { create: true });
+    const handle = await retryLocked(() => file.createSyncAccessHandle());
+    try {
+      handle.truncate(0);
+      let written = 0;
+      while (written < bytes.length) {
+        const count = handle.write(bytes.subarray(written), { at: written });
+        if (count === 0) throw new DOMException("The disk took no more bytes.", "QuotaExceededError");
+        written += count;
+      }
+      handle.flush();
+    } finally {
+      handle.close();
+    }
+  }
+
+  async read(sha256: string, target: Uint8Array): Promise<number> {
+    let file: FileSystemFileHandle;
+    try {
+      file = await this.#directory.getFileHandle(sha256);
+    } catch (error) {
+      if (nameOf(error) === "NotFoundError") return -1;
+      throw error;
+    }
+    // Reading needs no lock where the browser has this mode, so that two tabs can load at once.
+    const open = file.createSyncAccessHandle as (options?: {
+      mode: string;
+    }) => Promise<FileSystemSyncAccessHandle>;
+    let handle: FileSystemSyncAccessHandle;
+    try {
+      handle = await retryLocked(() => open.call(file, { mode: "read-only" }));
+    } catch {
+      const bytes = new Uint8Array(await (await file.getFile()).arrayBuffer());
+      target.set(bytes.subarray(0, target.length));
+      return bytes.length;
+    }
+    try {
+      readInto(handle, target);
+      return handle.getSize();
+    } finally {
+      handle.close();
+    }
+  }
+
+  async remove(sha256: string): Promise<void> {
+    try {
+      await this.#directory.removeEntry(sha256);
+    } catch (error) {
+      if (nameOf(error) !== "NotFoundError") throw error;
+    }
+  }
+}
+
+function readInto(handle: FileSystemSyncAccessHandle, target: Uint8Array): void {
+  try {
+    handle.read(target as Uint8Array<ArrayBuffer>, { at: 0 });
+  } catch (error) {
+    // Only some browsers read a file into shared memory.
+    if (!(error instanceof TypeError) || target.buffer instanceof ArrayBuffer) throw error;
+    const staging = new Uint8Array(target.length);
+    handle.read(staging, { at: 0 });
+    target.set(staging);
+  }
+}
+
+async function retryLocked<T>(open: () => Promise<T>): Promise<T> {
+  const end = performance.now() + LOCK_MS;
+  for (;;) {
+    try {
+      return await open();
+    } catch (error) {
+      if (nameOf(error) !== "NoModificationAllowedError" || performance.now() > end) throw error;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
+}
+
+function nameOf(error: unknown): string {
+  return error instanceof Error ? error.name : "";
+}
+
+export function isQuotaError(error: unknown): boolean {
+  return nameOf(error) === "QuotaExceededError";
+}
+
+export interface OpenedStore {
+  parts: PartStore;
+  database: IDBPDatabase<PartDatabase> | null; // null: nothing outlives this worker
+  refused: string; // why a better place was not used, or ""
+}
+
+/** The best place that takes a byte and gives it back. */
+export async function openParts(): Promise<OpenedStore> {
+  let database: IDBPDatabase<PartDatabase>;
+  try {
+    database = await openDatabase();
+  } catch (error) {
+    return { parts: new MemoryParts(), database: null, refused: reason(error) };
+  }
+  try {
+    const root = await navigator.storage.getDirectory();
+    const directory = await root.getDirectoryHandle("parley-parts", { create: true });
+    const parts = new OpfsParts(directory);
+    await parts.write("probe", new Uint8Array([1]));
+    await parts.remove("probe");
+    return { parts, database, refused: "" };
+  } catch (error) {
+    return { parts: new IndexedDbParts(database), database, refused: reason(error) };
+  }
+}
+
+function reason(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}

@@ -1,0 +1,377 @@
+// One instance of the wasm core: pointers, strings and struct layouts of src/wasm/c_api.h become values and errors here,
+// and nowhere else. What to call when is left to worker.ts, fetching and compiling to wasm_module.ts.
+import { CORE_CODES, type ErrorCode, ParleyError } from "./errors";
+
+type Pointer = number;
+
+/** The exports of c_api.h as Emscripten names them. Pointers are unsigned below 4 GiB. */
+export interface ParleyExports {
+  _parley_abi_version(): number;
+  _parley_create(): Pointer;
+  _parley_destroy(parley: Pointer): void;
+  _parley_allocate(bytes: number): Pointer;
+  _parley_release(pointer: Pointer): void;
+  _parley_error(parley: Pointer): Pointer;
+  _parley_result(parley: Pointer): Pointer;
+  _parley_plan(
+    parley: Pointer,
+    header: Pointer,
+    headerBytes: number,
+    fileBytes: number,
+    context: number,
+    threads: number,
+  ): number;
+  _parley_load_begin(parley: Pointer, fileBytes: number, context: number, threads: number): number;
+  _parley_load_write(parley: Pointer, bytes: Pointer, size: number): number;
+  _parley_open(parley: Pointer): number;
+  _parley_clear_options(parley: Pointer): number;
+  _parley_set_option(
+    parley: Pointer,
+    name: Pointer,
+    nameBytes: number,
+    value: Pointer,
+    valueBytes: number,
+  ): number;
+  _parley_clear_messages(parley: Pointer): number;
+  _parley_add_message(
+    parley: Pointer,
+    role: Pointer,
+    roleBytes: number,
+    text: Pointer,
+    textBytes: number,
+    pinned: number,
+  ): number;
+  _parley_set_chat_format(parley: Pointer, id: Pointer, idBytes: number): number;
+  _parley_begin_chat(parley: Pointer): number;
+  _parley_begin_completion(
+    parley: Pointer,
+    prompt: Pointer,
+    promptBytes: number,
+    parseSpecial: number,
+  ): number;
+  _parley_count_chat(parley: Pointer): number;
+  _parley_next(parley: Pointer): Pointer;
+  _parley_cancel(parley: Pointer): void;
+  _parley_tokenize(parley: Pointer, text: Pointer, bytes: number, parseSpecial: number): number;
+  _parley_token_bytes(parley: Pointer, id: number): number;
+  _parley_detokenize(parley: Pointer, ids: Pointer, count: number, skipSpecial: number): number;
+}
+
+/** The version of c_api.h that this file is written for. */
+export const ABI_VERSION = 1;
+
+/** What parley_plan says of a file: bytes, tokens, and what it is. */
+export interface Plan {
+  architecture: string;
+  name: string;
+  quantization: string;
+  vocab_size: number;
+  context_length: number;
+  context: number;
+  threads: number;
+  weights_bytes: number;
+  kv_bytes: number;
+  scratch_bytes: number;
+  tokenizer_bytes: number;
+  staging_bytes: number;
+  total_bytes: number;
+  note: string;
+}
+
+export interface Opened {
+  plan: Plan;
+  kernels: string;
+  chat_format: string;
+}
+
+export interface Message {
+  role: string;
+  content: string;
+  pinned: boolean;
+}
+
+export interface SessionEvent {
+  kind: "prefill" | "token" | "done";
+  id: number;
+  text: Uint8Array<ArrayBuffer>; // a copy
+  logprob: number;
+  alternatives: { id: number; logprob: number }[];
+  reason: "stop" | "length" | "aborted";
+  prompt_tokens: number;
+  cached_tokens: number;
+  prefilled_tokens: number;
+  completion_tokens: number;
+  context: number;
+}
+
+// Byte offsets of the structs of c_api.h on wasm32.
+const BYTES = { data: 0, size: 4 };
+const ERROR = { code: 0, hasOffset: 4, offset: 8, message: 16 };
+const ALTERNATIVE = { logprob: 0, id: 8, bytes: 16 };
+const EVENT = {
+  logprob: 0,
+  text: 8,
+  alternatives: 16,
+  alternativeCount: 20,
+  kind: 24,
+  id: 28,
+  reason: 32,
+  promptTokens: 36,
+  cachedTokens: 40,
+  prefilledTokens: 44,
+  completionTokens: 48,
+  context: 52,
+};
+const KINDS = ["prefill", "token", "done", "failed"] as const;
+const REASONS: Record<number, SessionEvent["reason"]> = { 1: "stop", 2: "length", 3: "aborted" };
+
+export class WasmSession {
+  readonly #exports: ParleyExports;
+  readonly #memory: WebAssembly.Memory;
+  readonly #parley: Pointer;
+  readonly #encoder = new TextEncoder();
+  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  readonly #tokens = new Map<number, Uint8Array<ArrayBuffer>>();
+  #view: DataView;
+  #bytes: Uint8Array;
+  #chatFormat = "";
+
+  constructor(exports: ParleyExports, memory: WebAssembly.Memory) {
+    this.#exports = exports;
+    this.#memory = memory;
+    this.#view = new DataView(memory.buffer);
+    this.#bytes = new Uint8Array(memory.buffer);
+    this.#parley = exports._parley_create() >>> 0;
+    if (this.#parley === 0) throw new ParleyError("OOM", "There was no memory for a session.");
+  }
+
+  get memoryBytes(): number {
+    return this.#memory.buffer.byteLength;
+  }
+
+  /** What running the file takes; null when the header goes on past `prefix`, which must then be longer. */
+  plan(prefix: Uint8Array, fileBytes: number, context: number, threads: number): Plan | null {
+    return this.#withBytes(prefix, (pointer) => {
+      const status = this.#exports._parley_plan(
+        this.#parley,
+        pointer,
+        prefix.length,
+        fileBytes,
+        context,
+        threads,
+      );
+      if (-status === CORE_CODES.indexOf("TRUNCATED") && prefix.length < fileBytes) return null;
+      this.#check(status);
+      return this.#resultJson() as Plan;
+    });
+  }
+
+  beginLoad(fileBytes: number, context: number, threads: number): void {
+    this.#check(this.#exports._parley_load_begin(this.#parley, fileBytes, context, threads));
+  }
+
+  /** A piece of memory for `write`; release it when loading is over. */
+  allocate(bytes: number): Pointer {
+    const pointer = this.#exports._parley_allocate(bytes) >>> 0;
+    if (pointer === 0) throw new ParleyError("OOM", `There was no memory for ${bytes} bytes.`);
+    return pointer;
+  }
+
+  release(pointer: Pointer): void {
+    this.#exports._parley_release(pointer);
+  }
+
+  /** The memory itself at `pointer`, until the next call. */
+  memoryAt(pointer: Pointer, bytes: number): Uint8Array {
+    return this.#heap().subarray(pointer, pointer + bytes);
+  }
+
+  write(pointer: Pointer, bytes: number): void {
+    this.#check(this.#exports._parley_load_write(this.#parley, pointer, bytes));
+  }
+
+  open(): Opened {
+    this.#check(this.#exports._parley_open(this.#parley));
+    return this.#resultJson() as Opened;
+  }
+
+  setOptions(options: readonly (readonly [name: string, value: string])[]): void {
+    this.#check(this.#exports._parley_clear_options(this.#parley));
+    for (const [name, value] of options) {
+      this.#withText(name, (namePointer, nameBytes) =>
+        this.#withText(value, (pointer, bytes) =>
+          this.#check(this.#exports._parley_set_option(this.#parley, namePointer, nameBytes, pointer, bytes)),
+        ),
+      );
+    }
+  }
+
+  setMessages(messages: readonly Message[]): void {
+    this.#check(this.#exports._parley_clear_messages(this.#parley));
+    for (const { role, content, pinned } of messages) {
+      this.#withText(role, (rolePointer, roleBytes) =>
+        this.#withText(content, (text, bytes) =>
+          this.#check(
+            this.#exports._parley_add_message(
+              this.#parley,
+              rolePointer,
+              roleBytes,
+              text,
+              bytes,
+              pinned ? 1 : 0,
+            ),
+          ),
+        ),
+      );
+    }
+  }
+
+  /** "" is the model's own format. A change empties the cache, so none is made when it is the same. */
+  setChatFormat(id: string): void {
+    if (id === this.#chatFormat) return;
+    this.#withText(id, (pointer, bytes) =>
+      this.#check(this.#exports._parley_set_chat_format(this.#parley, pointer, bytes)),
+    );
+    this.#chatFormat = id;
+  }
+
+  /** What was begun, as JSON. */
+  beginChat(): unknown {
+    this.#check(this.#exports._parley_begin_chat(this.#parley));
+    return this.#resultJson();
+  }
+
+  beginCompletion(prompt: string, parseSpecial: boolean): unknown {
+    this.#withText(prompt, (pointer, bytes) =>
+      this.#check(this.#exports._parley_begin_completion(this.#parley, pointer, bytes, parseSpecial ? 1 : 0)),
+    );
+    return this.#resultJson();
+  }
+
+  countChat(): unknown {
+    this.#check(this.#exports._parley_count_chat(this.#parley));
+    return this.#resultJson();
+  }
+
+  /** One bounded step. */
+  next(): SessionEvent {
+    const event = this.#exports._parley_next(this.#parley) >>> 0;
+    const view = this.#dataView();
+    const kind = KINDS[view.getInt32(event + EVENT.kind, true)];
+    if (kind === undefined) throw new ParleyError("BUILD_MISMATCH", "The wasm build sent an unknown event.");
+    if (kind === "failed") throw this.#error();
+    const alternatives: SessionEvent["alternatives"] = [];
+    const first = view.getUint32(event + EVENT.alternatives, true);
+    const count = view.getUint32(event + EVENT.alternativeCount, true);
+    for (let index = 0; index < count; index++) {
+      const at = first + index * ALTERNATIVE.bytes;
+      alternatives.push({
+        id: view.getInt32(at + ALTERNATIVE.id, true),
+        logprob: view.getFloat64(at + ALTERNATIVE.logprob, true),
+      });
+    }
+    return {
+      kind,
+      id: view.getInt32(event + EVENT.id, true),
+      text: this.#copy(event + EVENT.text),
+      logprob: view.getFloat64(event + EVENT.logprob, true),
+      alternatives,
+      reason: REASONS[view.getInt32(event + EVENT.reason, true)] ?? "stop",
+      prompt_tokens: view.getUint32(event + EVENT.promptTokens, true),
+      cached_tokens: view.getUint32(event + EVENT.cachedTokens, true),
+      prefilled_tokens: view.getUint32(event + EVENT.prefilledTokens, true),
+      completion_tokens: view.getUint32(event + EVENT.completionTokens, true),
+      context: view.getUint32(event + EVENT.context, true),
+    };
+  }
+
+  cancel(): void {
+    this.#exports._parley_cancel(this.#parley);
+  }
+
+  tokenize(text: string, parseSpecial: boolean): number[] {
+    this.#withText(text, (pointer, bytes) =>
+      this.#check(this.#exports._parley_tokenize(this.#parley, pointer, bytes, parseSpecial ? 1 : 0)),
+    );
+    const bytes = this.#copy(this.#exports._parley_result(this.#parley) >>> 0);
+    return Array.from(new Int32Array(bytes.buffer));
+  }
+
+  /** The bytes of one token, which may be part of a character. */
+  tokenBytes(id: number): Uint8Array<ArrayBuffer> {
+    let bytes = this.#tokens.get(id);
+    if (bytes === undefined) {
+      this.#check(this.#exports._parley_token_bytes(this.#parley, id));
+      bytes = this.#copy(this.#exports._parley_result(this.#parley) >>> 0);
+      this.#tokens.set(id, bytes);
+    }
+    return bytes;
+  }
+
+  detokenize(ids: readonly number[], skipSpecial: boolean): string {
+    const bytes = new Uint8Array(Int32Array.from(ids).buffer);
+    this.#withBytes(bytes, (pointer) =>
+      this.#check(this.#exports._parley_detokenize(this.#parley, pointer, ids.length, skipSpecial ? 1 : 0)),
+    );
+    return this.#decoder.decode(this.#copy(this.#exports._parley_result(this.#parley) >>> 0));
+  }
+
+  destroy(): void {
+    this.#exports._parley_destroy(this.#parley);
+  }
+
+  // A memory that grows gives a new buffer. The run instance's never does; the planning instance's may.
+  #dataView(): DataView {
+    if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer);
+    return this.#view;
+  }
+
+  #heap(): Uint8Array {
+    if (this.#bytes.buffer !== this.#memory.buffer) this.#bytes = new Uint8Array(this.#memory.buffer);
+    return this.#bytes;
+  }
+
+  #withBytes<T>(bytes: Uint8Array, use: (pointer: Pointer) => T): T {
+    const pointer = this.allocate(Math.max(bytes.length, 1));
+    try {
+      this.#heap().set(bytes, pointer);
+      return use(pointer);
+    } finally {
+      this.release(pointer);
+    }
+  }
+
+  #withText<T>(text: string, use: (pointer: Pointer, bytes: number) => T): T {
+    const bytes = this.#encoder.encode(text);
+    return this.#withBytes(bytes, (pointer) => use(pointer, bytes.length));
+  }
+
+  /** A copy of the bytes that the ParleyBytes at `pointer` names: decoders and messages refuse shared memory. */
+  #copy(pointer: Pointer): Uint8Array<ArrayBuffer> {
+    const view = this.#dataView();
+    const data = view.getUint32(pointer + BYTES.data, true);
+    const size = view.getUint32(pointer + BYTES.size, true);
+    const copy = new Uint8Array(size);
+    copy.set(this.#heap().subarray(data, data + size));
+    return copy;
+  }
+
+  #resultJson(): unknown {
+    return JSON.parse(this.#decoder.decode(this.#copy(this.#exports._parley_result(this.#parley) >>> 0)));
+  }
+
+  #check(status: number): void {
+    if (status !== 0) throw this.#error();
+  }
+
+  #error(): ParleyError {
+    const view = this.#dataView();
+    const error = this.#exports._parley_error(this.#parley) >>> 0;
+    const name = CORE_CODES[view.getInt32(error + ERROR.code, true)];
+    const code: ErrorCode = name === undefined || name === "OK" ? "BUILD_MISMATCH" : name;
+    const message = this.#decoder.decode(this.#copy(error + ERROR.message));
+    return view.getUint32(error + ERROR.hasOffset, true) !== 0
+      ? new ParleyError(code, message, { offset: view.getFloat64(error + ERROR.offset, true) })
+      : new ParleyError(code, message);
+  }
+}

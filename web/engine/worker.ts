@@ -1,0 +1,147 @@
+// The worker: owns the wasm session and the stored models, and answers the calls of contract.ts. It runs one reply at a
+// time; the page's side queues. It is disposable: the page ends it to free its memory or when it fails.
+import * as Comlink from "comlink";
+import type { Outcome, WireLoadOptions, WireSource, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
+import { ParleyError, toWire } from "./errors";
+import { begin, makeYield, run } from "./generation";
+import { BuildCache, checkFile, type Loaded, type LoaderSetup, loadFile } from "./loader";
+import { browserWorld } from "./models/download";
+import { type ModelFile, ModelLibrary, openBlob } from "./models/library";
+import { openParts } from "./models/part_store";
+import type { WasmSession } from "./wasm_session";
+
+const HEARTBEAT_MS = 1000;
+
+let setup: WorkerSetup | null = null;
+let events: MessagePort | null = null;
+let library: Promise<ModelLibrary> | null = null;
+let loaded: Loaded | null = null;
+const builds = new BuildCache();
+const cancels = new Map<number, AbortController>();
+const yieldToMessages = makeYield();
+
+function send(event: WorkerEvent): void {
+  events?.postMessage(event);
+}
+
+async function outcome<T>(work: () => T | Promise<T>): Promise<Outcome<T>> {
+  try {
+    return { ok: true, value: await work() };
+  } catch (error) {
+    return { ok: false, error: toWire(error) };
+  }
+}
+
+/** Runs a call that cancel(call) can stop. */
+function cancellable<T>(call: number, work: (signal: AbortSignal) => Promise<T>): Promise<Outcome<T>> {
+  const controller = new AbortController();
+  cancels.set(call, controller);
+  return outcome(() => work(controller.signal)).finally(() => cancels.delete(call));
+}
+
+function theSetup(): WorkerSetup {
+  if (setup === null) throw new ParleyError("BAD_STATE", "The worker was not set up.");
+  return setup;
+}
+
+function theLibrary(): Promise<ModelLibrary> {
+  const { baseUrl } = theSetup();
+  library ??= openParts().then((store) => new ModelLibrary(baseUrl, store, browserWorld()));
+  return library;
+}
+
+function theSession(): WasmSession {
+  if (loaded === null) throw new ParleyError("NOT_LOADED", "No model is loaded.");
+  return loaded.session;
+}
+
+async function openSource(call: number, source: WireSource, signal: AbortSignal): Promise<ModelFile> {
+  if (source.kind === "blob") return openBlob(source.blob, source.name);
+  return (await theLibrary()).open(source.name, reporter(call), signal);
+}
+
+function reporter(call: number) {
+  return (progress: Extract<WorkerEvent, { kind: "progress" }>["progress"]) =>
+    send({ kind: "progress", call, progress });
+}
+
+function loaderSetup({ context, threads }: WireLoadOptions): LoaderSetup {
+  const { baseUrl, build } = theSetup();
+  return { baseUrl, forcedBuild: build, context, threads };
+}
+
+const api: WorkerApi = {
+  async setUp(given, port) {
+    setup = given;
+    events = port;
+    setInterval(() => send({ kind: "heartbeat" }), HEARTBEAT_MS);
+    // Held until this worker ends, however it ends: that is how the page learns of it.
+    const locks = navigator.locks as LockManager | undefined;
+    if (locks === undefined) return;
+    await new Promise<void>((granted) => {
+      locks
+        .request(given.lock, () => {
+          granted();
+          return new Promise(() => {});
+        })
+        .catch(() => granted());
+    });
+  },
+
+  catalog: () => outcome(async () => (await theLibrary()).catalog()),
+
+  prepare: (call, source, options) =>
+    cancellable(call, async (signal) => {
+      await checkFile(await openSource(call, source, signal), loaderSetup(options), builds, signal);
+    }),
+
+  load: (call, source, options) =>
+    cancellable(call, async (signal) => {
+      // The build travels while the weights do.
+      const file = await openSource(call, source, signal);
+      loaded = await loadFile(file, loaderSetup(options), builds, reporter(call), signal);
+      if (source.kind === "name") loaded.info.notices.push(...(await theLibrary()).notices);
+      return loaded.info;
+    }),
+
+  begin: (call, request) =>
+    outcome(() => {
+      const session = theSession();
+      const begun = begin(session, request);
+      const controller = new AbortController();
+      cancels.set(call, controller);
+      void run(
+        session,
+        call,
+        request.logprobs,
+        () => controller.signal.aborted,
+        yieldToMessages,
+        send,
+      ).finally(() => cancels.delete(call));
+      return begun;
+    }),
+
+  cancel(call) {
+    cancels.get(call)?.abort();
+  },
+
+  tokenize: (text, special) => outcome(() => theSession().tokenize(text, special)),
+
+  detokenize: (ids, skipSpecial) => outcome(() => theSession().detokenize(ids, skipSpecial)),
+
+  countChat: (messages) =>
+    outcome(() => {
+      const session = theSession();
+      session.setMessages(
+        messages.map(({ role, content, pinned }) => ({ role, content, pinned: pinned === true })),
+      );
+      return session.countChat() as { tokens: number; context: number; dropped: boolean[] };
+    }),
+
+  stored: () => outcome(async () => (await theLibrary()).stored()),
+  verify: (id) => outcome(async () => (await theLibrary()).verify(id)),
+  remove: (id) => outcome(async () => (await theLibrary()).remove(id)),
+  storage: () => outcome(async () => (await theLibrary()).storage()),
+};
+
+Comlink.expose(api);
