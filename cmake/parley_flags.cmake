@@ -45,6 +45,8 @@ add_library(parley_flags INTERFACE)
 target_include_directories(parley_flags INTERFACE ${PROJECT_SOURCE_DIR}/src)
 target_compile_options(parley_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wfloat-conversion
+  -Wno-missing-field-initializers  # designated initializers leave members to their defaults
+  $<$<CXX_COMPILER_ID:GNU>:-Wno-restrict>  # GCC 12 sees overlaps in string's operator+ (GCC bug 105651)
   $<$<BOOL:${PARLEY_WERROR}>:-Werror>)
 target_compile_definitions(parley_flags INTERFACE
   PARLEY_VERSION="${PARLEY_VERSION}"
