@@ -1,0 +1,286 @@
+// An engine without a model, for the page's own tests: says what it is told, at the pace it is told, and shows any state
+// the real one can be in. It computes nothing.
+
+import type {
+  CatalogEntry,
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatMessage,
+  ChatParams,
+  Completion,
+  Engine,
+  EngineState,
+  LoadOptions,
+  LoadProgress,
+  ModelInfo,
+  Notice,
+  RequestOptions,
+  StorageState,
+} from "../../../web/engine/types";
+
+export interface FakeOptions {
+  onState: (state: EngineState) => void;
+  /** What it says, in pieces. */
+  reply?: (messages: readonly ChatMessage[]) => string[];
+  pieceMs?: number;
+  finish?: "stop" | "length";
+  loadMs?: number;
+  /** Loading stops here and waits. */
+  holdAt?: LoadProgress;
+  failLoad?: { code: string; message: string };
+  failReply?: { code: string; message: string; after: number };
+  context?: number;
+  notices?: Notice[];
+  storage?: StorageState;
+  name?: string;
+}
+
+export class FakeError extends Error {
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+    this.name = "ParleyError";
+  }
+}
+
+const MODEL_BYTES = 19_826_144;
+
+export function fakeEntry(name = "Parley 17M"): CatalogEntry {
+  return {
+    id: "parley-17m",
+    name,
+    description:
+      "A small English chat model: films, music, sport, everyday talk, bookings, weather and customer service.",
+    revision: "1",
+    license: "CC-BY-SA-4.0",
+    license_url: "parley-17m/LICENSE",
+    languages: ["en"],
+    architecture: "gpt2",
+    quantization: "Q8_0",
+    parameters: 17_544_960,
+    context: 512,
+    chat_format: "role_tokens",
+    preset: { temperature: 0.7, top_k: 40, top_p: 0.92, repetition_penalty: 1.1, max_tokens: 64 },
+    files: [{ url: "parley-17m/parley-17m.gguf", bytes: MODEL_BYTES }],
+  };
+}
+
+function fakeInfo(options: FakeOptions): ModelInfo {
+  const entry = fakeEntry(options.name);
+  return {
+    id: entry.id,
+    name: entry.name,
+    entry,
+    architecture: entry.architecture,
+    quantization: entry.quantization,
+    vocab_size: 8192,
+    context: options.context ?? entry.context,
+    chat_format: entry.chat_format,
+    threads: options.notices?.some((notice) => notice.code === "SINGLE_THREAD") ? 1 : 2,
+    build: "relaxed-threads",
+    kernels: "wasm relaxed",
+    memory: {
+      weights_bytes: 19_000_000,
+      kv_bytes: 3_100_000,
+      scratch_bytes: 2_000_000,
+      planned_bytes: 26_400_000,
+      actual_bytes: 26_400_000,
+    },
+    preset: entry.preset,
+    load_ms: 412,
+    from_storage: true,
+    notices: options.notices ?? [],
+  };
+}
+
+function wait(ms: number, signal?: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener("abort", () => {
+      clearTimeout(timer);
+      reject(new DOMException("The request was aborted", "AbortError"));
+    });
+  });
+}
+
+/** About four characters a token, and one for the role. */
+function tokensOf(messages: readonly ChatMessage[]): number {
+  return messages.reduce((sum, message) => sum + 1 + Math.ceil(message.content.length / 4), 1);
+}
+
+export class FakeEngine implements Engine {
+  state: EngineState = { state: "idle" };
+  readonly requests: ChatParams[] = [];
+  private readonly info: ModelInfo;
+
+  constructor(private readonly options: FakeOptions) {
+    this.info = fakeInfo(options);
+  }
+
+  set(state: EngineState): void {
+    this.state = state;
+    this.options.onState(state);
+  }
+
+  async catalog(): Promise<CatalogEntry[]> {
+    return [fakeEntry(this.options.name)];
+  }
+
+  async load(_source: unknown, { signal, onProgress }: LoadOptions = {}): Promise<ModelInfo> {
+    const { holdAt, failLoad, loadMs = 0 } = this.options;
+    this.set({ state: "loading", progress: null });
+    try {
+      const steps = Math.ceil(loadMs / 50);
+      for (let step = 1; step <= steps; step++) {
+        await wait(50, signal);
+        const loaded = Math.round((MODEL_BYTES * step) / steps);
+        this.progress({ ...downloading(loaded, 8_100_000), total: MODEL_BYTES }, onProgress);
+      }
+      if (holdAt !== undefined) {
+        this.progress(holdAt, onProgress);
+        await wait(2 ** 30, signal);
+      }
+    } catch (error) {
+      this.set({ state: "idle" });
+      throw error;
+    }
+    if (failLoad !== undefined) {
+      this.set({ state: "failed", ...failLoad });
+      throw new FakeError(failLoad.code, failLoad.message);
+    }
+    this.set({ state: "ready", info: this.info });
+    return this.info;
+  }
+
+  private progress(progress: LoadProgress, onProgress?: (progress: LoadProgress) => void): void {
+    this.set({ state: "loading", progress });
+    onProgress?.(progress);
+  }
+
+  async unload(): Promise<void> {
+    this.set({ state: "idle" });
+  }
+
+  readonly chat = {
+    completions: { create: this.create.bind(this) as Engine["chat"]["completions"]["create"] },
+  };
+  readonly completions = {
+    create: (async (): Promise<Completion> => {
+      throw new FakeError("UNSUPPORTED_OPTION", "the fake engine chats only");
+    }) as unknown as Engine["completions"]["create"],
+  };
+
+  private async create(
+    params: ChatParams,
+    request: RequestOptions = {},
+  ): Promise<AsyncIterable<ChatCompletionChunk> | ChatCompletion> {
+    this.requests.push(params);
+    return this.stream(params, request.signal);
+  }
+
+  private async *stream(params: ChatParams, signal?: AbortSignal): AsyncGenerator<ChatCompletionChunk> {
+    const { failReply, pieceMs = 0, finish = "stop" } = this.options;
+    const pieces = this.options.reply?.(params.messages) ?? [
+      "Hello",
+      "! What",
+      " would you",
+      " like to",
+      " talk about?",
+    ];
+    this.set({ state: "generating", info: this.info });
+    try {
+      for (const [index, content] of pieces.entries()) {
+        if (failReply !== undefined && index >= failReply.after)
+          throw new FakeError(failReply.code, failReply.message);
+        await wait(pieceMs, signal);
+        yield chunk(this.info.id, content, null);
+      }
+      const used = tokensOf(params.messages) + pieces.length;
+      yield {
+        ...chunk(this.info.id, "", finish),
+        usage: {
+          prompt_tokens: used - pieces.length,
+          completion_tokens: pieces.length,
+          total_tokens: used,
+          prompt_tokens_details: { cached_tokens: 0 },
+        },
+        parley: {
+          options: { seed: params.seed ?? 48_213 },
+          timings: { prompt_ms: 12, prompt_per_second: 900, predicted_ms: 120, predicted_per_second: 142 },
+          context: { used: Math.min(used, this.info.context), total: this.info.context },
+          dropped_messages: this.dropped(params.messages),
+          prompt_ids: [],
+          ids: pieces.map((_, index) => index),
+        },
+      };
+    } finally {
+      this.set({ state: "ready", info: this.info });
+    }
+  }
+
+  private dropped(messages: readonly ChatMessage[]): boolean[] {
+    const flags = messages.map(() => false);
+    const kept = () => messages.filter((_, index) => !flags[index]);
+    for (
+      let first = 0;
+      first + 1 < messages.length && tokensOf(kept()) > this.info.context * 0.75;
+      first += 2
+    ) {
+      flags[first] = true;
+      flags[first + 1] = true;
+    }
+    return flags;
+  }
+
+  async tokenize(text: string): Promise<number[]> {
+    return Array.from({ length: Math.ceil(text.length / 4) }, (_, index) => index);
+  }
+
+  async detokenize(): Promise<string> {
+    return "";
+  }
+
+  async countTokens(input: string | ChatMessage[]) {
+    const messages = typeof input === "string" ? [{ role: "user" as const, content: input }] : input;
+    const dropped = this.dropped(messages);
+    const tokens = tokensOf(messages.filter((_, index) => !dropped[index]));
+    return { tokens, context: this.info.context, dropped };
+  }
+
+  readonly models = {
+    stored: async () => [{ id: "parley-17m", name: "Parley 17M", bytes: MODEL_BYTES, complete: true }],
+    verify: async () => ({ ok: true, bad_parts: 0 }),
+    remove: async () => {},
+    storage: async (): Promise<StorageState> => this.options.storage ?? { backend: "opfs", persisted: false },
+  };
+
+  async restart(): Promise<void> {
+    this.set({ state: "restarting", reason: "asked" });
+    await wait(20);
+    this.set({ state: "ready", info: this.info });
+  }
+
+  async dispose(): Promise<void> {}
+}
+
+export function downloading(loaded: number, rate: number): LoadProgress {
+  return {
+    phase: "download",
+    loaded,
+    total: MODEL_BYTES,
+    bytes_per_second: rate,
+    seconds_left: (MODEL_BYTES - loaded) / rate,
+  };
+}
+
+function chunk(model: string, content: string, finish_reason: "stop" | "length" | null): ChatCompletionChunk {
+  return {
+    id: "chatcmpl-1",
+    object: "chat.completion.chunk",
+    created: 0,
+    model,
+    choices: [{ index: 0, delta: { content }, finish_reason, logprobs: null }],
+  };
+}

@@ -1,0 +1,177 @@
+// The muted line under a reply: its figures, its versions and its actions, or what went wrong and what to do.
+
+import { useSignal } from "@preact/signals";
+import { failureText, formatNumber, t } from "../i18n";
+import type { ConversationState } from "../state/conversation";
+import type { Message, ReplyMessage } from "../state/messages";
+import { usePage } from "../state/page";
+import { copyText } from "./copy";
+import { focusMessage } from "./focus";
+
+interface ReplyLineProps {
+  conversation: ConversationState;
+  reply: ReplyMessage;
+  versions: readonly Message[];
+  last: boolean;
+}
+
+/** `18 tokens, 142/s, seed 48213`, and how the reply ended where that is worth a word. */
+export function figures(reply: ReplyMessage): string {
+  const text = t.value.reply;
+  const parts: string[] = [];
+  const { details } = reply;
+  if (details?.tokens != null) parts.push(text.tokens(formatNumber(details.tokens)));
+  if (reply.state === "cut") parts.push(text.cut);
+  if (reply.state === "stopped" && reply.content !== "") parts.push(text.stopped);
+  if (reply.state === "interrupted") parts.push(text.interrupted);
+  if (details !== undefined && reply.state !== "stopped" && reply.state !== "interrupted") {
+    if (details.tokensPerSecond > 0)
+      parts.push(text.rate(formatNumber(details.tokensPerSecond, details.tokensPerSecond < 10 ? 1 : 0)));
+    parts.push(text.seed(String(details.seed)));
+  }
+  return parts.join(t.value.comma);
+}
+
+export function ReplyLine({ conversation, reply, versions, last }: ReplyLineProps) {
+  if (reply.state === "waiting") return <WaitingLine />;
+  const busy = conversation.busy.value;
+  const { failure } = reply;
+  const canContinue = last && reply.content !== "" && reply.state !== "done";
+  return (
+    <>
+      {failure !== undefined && (
+        <FailureLine conversation={conversation} code={failure.code} message={failure.message} />
+      )}
+      {reply.content === "" && failure === undefined && (
+        <p class="aside">{reply.state === "stopped" ? t.value.reply.stoppedEmpty : t.value.reply.empty}</p>
+      )}
+      <div class="reply-line" data-last={last ? "" : undefined}>
+        <span class="figures">{figures(reply)}</span>
+        <Versions conversation={conversation} reply={reply} versions={versions} />
+        <span class="actions">
+          {reply.content !== "" && <CopyButton text={reply.content} />}
+          <button
+            type="button"
+            class="quiet"
+            aria-disabled={busy}
+            onClick={() => {
+              conversation.regenerate(reply.id);
+              focusMessage();
+            }}
+          >
+            {reply.content === "" ? t.value.reply.tryAgain : t.value.reply.regenerate}
+          </button>
+          {canContinue && (
+            <button
+              type="button"
+              class="quiet"
+              aria-disabled={busy}
+              onClick={() => {
+                conversation.continueReply();
+                focusMessage();
+              }}
+            >
+              {t.value.reply.continue}
+            </button>
+          )}
+        </span>
+      </div>
+    </>
+  );
+}
+
+function WaitingLine() {
+  const { phase } = usePage().model.phase.value;
+  const text = t.value.reply;
+  return (
+    <p class="aside">{phase === "loading" || phase === "restarting" ? text.waiting : text.waitingForRetry}</p>
+  );
+}
+
+interface FailureLineProps {
+  conversation: ConversationState;
+  code: string;
+  message: string;
+}
+
+function FailureLine({ conversation, code, message }: FailureLineProps) {
+  const { cause, next } = failureText(code);
+  return (
+    <div class="reply-failure">
+      <p>
+        <span class="lost">{cause}</span> {next}{" "}
+        {code === "CONTEXT_FULL" && (
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => {
+              conversation.takeBack();
+              focusMessage();
+            }}
+          >
+            {t.value.reply.edit}
+          </button>
+        )}
+      </p>
+      <p class="figures">
+        {code}: <bdi>{message}</bdi>
+      </p>
+    </div>
+  );
+}
+
+function Versions({ conversation, reply, versions }: Omit<ReplyLineProps, "last">) {
+  if (versions.length < 2) return null;
+  const index = versions.findIndex((version) => version.id === reply.id);
+  const step = (by: number) => {
+    const next = versions[index + by];
+    if (next !== undefined) conversation.showVersion(next.id);
+  };
+  const text = t.value.reply;
+  const busy = conversation.busy.value;
+  return (
+    <span class="versions">
+      <button
+        type="button"
+        class="quiet"
+        aria-label={text.previous}
+        aria-disabled={busy || index <= 0}
+        onClick={() => step(-1)}
+      >
+        ←
+      </button>
+      <span class="figures">{text.version(formatNumber(index + 1), formatNumber(versions.length))}</span>
+      <button
+        type="button"
+        class="quiet"
+        aria-label={text.next}
+        aria-disabled={busy || index >= versions.length - 1}
+        onClick={() => step(1)}
+      >
+        →
+      </button>
+    </span>
+  );
+}
+
+const SAID_MS = 1500;
+
+function CopyButton({ text }: { text: string }) {
+  const outcome = useSignal<"none" | "copied" | "refused">("none");
+  const copy = async () => {
+    outcome.value = (await copyText(text)) ? "copied" : "refused";
+    setTimeout(() => {
+      outcome.value = "none";
+    }, SAID_MS);
+  };
+  const labels = {
+    none: t.value.reply.copy,
+    copied: t.value.reply.copied,
+    refused: t.value.reply.copyFailed,
+  };
+  return (
+    <button type="button" class="quiet" onClick={copy}>
+      <span aria-live="polite">{labels[outcome.value]}</span>
+    </button>
+  );
+}

@@ -1,0 +1,265 @@
+// The page in English. This table defines which texts there are: zh.ts must have the same, or the type check fails.
+
+/** Cause, then next step. */
+export interface FailureText {
+  cause: string;
+  next: string;
+}
+
+export const en = {
+  you: "You",
+  parley: "Parley",
+  conversation: "Conversation",
+  newConversation: "New conversation",
+  newChat: "New chat",
+  skipToMessage: "Skip to the message field",
+  settings: "Settings",
+  close: "Close",
+  retry: "Retry",
+  dismiss: "Dismiss",
+  cancel: "Cancel",
+
+  chip: {
+    label: (text: string) => `Model: ${text}`,
+    ready: (threads: number) => `ready, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+    loading: "loading",
+    idle: "not loaded",
+    restarting: "restarting",
+    unresponsive: "not answering",
+    failed: "not loaded",
+  },
+  progress: {
+    starting: "Looking for the model",
+    download: (done: string, rate: string, left: string) => `${done}, ${rate}, ${left} left`,
+    downloadPlain: (done: string) => done,
+    offline: (done: string) => `${done}, waiting for a connection`,
+    retry: (done: string) => `${done}, waiting for the host`,
+    verify: (done: string) => `Checking ${done}`,
+    load: (done: string) => `Reading ${done} into memory`,
+    warm_up: "Warming up",
+    label: "The model is loading",
+  },
+  bytesOf: (done: string, total: string) => `${done} of ${total}`,
+  perSecond: (bytes: string) => `${bytes}/s`,
+  seconds: (value: string) => `${value} s`,
+  minutes: (value: string) => `${value} min`,
+
+  empty: {
+    lead: "Parley is a language model that runs on your own processor, inside this page. Nothing you write leaves this device.",
+    limits: (parameters: string, languages: string) =>
+      `It is small, ${parameters} parameters, and makes mistakes. It speaks ${languages}.`,
+    limitsShort: "It is small and makes mistakes.",
+    begin: "Three ways to begin",
+    facts: (name: string, size: string) => `${name}, ${size} to download once, licence`,
+  },
+  comma: ", ",
+
+  composer: {
+    label: "Your message",
+    placeholder: "Say something",
+    send: "Send",
+    stop: "Stop",
+    keys: "Enter sends, Shift+Enter starts a new line.",
+  },
+  context: {
+    label: "Context used",
+    figure: (used: string, total: string) => `${used} of ${total} tokens`,
+    drops: "Sending this leaves the oldest exchanges out.",
+    dropped: "Parley no longer sees this",
+  },
+
+  reply: {
+    waiting: "Parley answers as soon as the model is ready.",
+    waitingForRetry: "Parley answers once the model is loaded.",
+    tokens: (count: string) => `${count} ${count === "1" ? "token" : "tokens"}`,
+    rate: (rate: string) => `${rate}/s`,
+    seed: (seed: string) => `seed ${seed}`,
+    cut: "cut at its limit",
+    stopped: "stopped",
+    interrupted: "interrupted",
+    empty: "Parley said nothing.",
+    stoppedEmpty: "Stopped before the first word.",
+    copy: "Copy",
+    copied: "Copied",
+    copyFailed: "Copying was refused",
+    regenerate: "Regenerate",
+    continue: "Continue",
+    edit: "Edit message",
+    tryAgain: "Try again",
+    version: (index: string, count: string) => `${index} of ${count}`,
+    previous: "Previous version",
+    next: "Next version",
+    latest: "Latest",
+    earlier: (count: string) => `${count} earlier messages`,
+    actions: "Reply",
+  },
+
+  model: {
+    title: "Model",
+    licence: "Licence",
+    languages: "Languages",
+    size: "Size",
+    sizeText: (bytes: string, parameters: string, quantization: string) =>
+      `${bytes}, ${parameters} parameters, ${quantization}`,
+    context: "Context",
+    tokens: (count: string) => `${count} tokens`,
+    memory: "Memory",
+    memoryText: (actual: string, planned: string) => `${actual} in use, ${planned} planned`,
+    processor: "Processor",
+    processorText: (threads: number, build: string) =>
+      `${threads} ${threads === 1 ? "thread" : "threads"}, build ${build}`,
+    loaded: "Loaded",
+    loadedText: (seconds: string, stored: boolean) =>
+      `in ${seconds}, ${stored ? "from this device" : "downloaded"}`,
+    storage: "Storage",
+    backends: {
+      opfs: "This site's private files",
+      indexeddb: "This site's database",
+      memory: "Memory only, nothing kept",
+    },
+    storageText: (backend: string, used: string) => `${backend}, ${used} used`,
+    persisted: "The browser keeps it.",
+    evictable: "The browser may remove it when space runs out.",
+    verify: "Verify",
+    verifying: "Checking every part",
+    whole: "Every part is as published.",
+    bad: (count: number) =>
+      `${count} ${count === 1 ? "part differs" : "parts differ"} from what was published. Reload the page to fetch ${count === 1 ? "it" : "them"} again.`,
+    remove: "Delete",
+    removeAsk: (size: string) => `Delete ${size} from this device? The next visit downloads it again.`,
+    removeYes: "Delete",
+    removeNo: "Keep",
+    removed: "Not stored on this device. It stays in memory until the page is closed.",
+    load: "Load the model",
+  },
+
+  settingsText: {
+    title: "Settings",
+    appearance: "Appearance",
+    theme: "Theme",
+    themes: { auto: "Automatic", light: "Light", dark: "Dark" },
+    language: "Language",
+    languages: { auto: "Automatic", en: "English", zh: "中文" },
+    system: "System text",
+    systemHint: "Stands before this conversation and tells Parley who it is or how to answer.",
+    replies: "Replies",
+    more: "More options",
+    reset: "Back to the model's preset",
+    preset: (value: string) => `preset ${value}`,
+    invalid: (min: string, max: string) => `A number from ${min} to ${max}.`,
+    invalidList: "This cannot be read. See the example below.",
+    version: (version: string) => `Parley ${version}`,
+    notices: "Third-party notices",
+  },
+  options: {
+    temperature: {
+      name: "Temperature",
+      hint: "Higher is more surprising; 0 always takes the likeliest token.",
+    },
+    max_tokens: { name: "Longest reply", hint: "In tokens. A reply that meets it can be continued." },
+    top_p: { name: "Top p", hint: "Only the likeliest tokens that together reach this share." },
+    top_k: { name: "Top k", hint: "Only this many of the likeliest tokens; 0 is off." },
+    repetition_penalty: {
+      name: "Repetition penalty",
+      hint: "Over 1 makes tokens that were used less likely.",
+    },
+    min_p: {
+      name: "Min p",
+      hint: "Only tokens at least this likely, as a share of the likeliest; 0 is off.",
+    },
+    typical_p: { name: "Typical p", hint: "Only tokens about as surprising as expected; 1 is off." },
+    repeat_last_n: {
+      name: "Repetition window",
+      hint: "How many tokens the repetition penalty looks back; 0 is all.",
+    },
+    frequency_penalty: { name: "Frequency penalty", hint: "Taken from a token for each time it was used." },
+    presence_penalty: { name: "Presence penalty", hint: "Taken once from a token that was used." },
+    no_repeat_ngram_size: {
+      name: "No repeated runs",
+      hint: "Runs of this many tokens are never repeated; 0 is off.",
+    },
+    min_tokens: { name: "Shortest reply", hint: "In tokens; the reply cannot end before." },
+    seed: {
+      name: "Seed",
+      hint: "The same seed gives the same reply. Empty draws a new one; Regenerate always does.",
+    },
+    stop: { name: "Stop at", hint: "One text a line; \\n is a line break." },
+    stop_token_ids: { name: "Stop at tokens", hint: "Token ids, such as 11, 198." },
+    logit_bias: {
+      name: "Token bias",
+      hint: "Token id and bias from −100 to 100, such as 318: -2.5, 262: 1.",
+    },
+    ignore_eos: { name: "Ignore the end token", hint: "The reply goes on until its longest." },
+  },
+
+  notices: {
+    label: "Notices",
+    SINGLE_THREAD:
+      "Parley runs on one thread here: this page is not isolated from others. It answers the same, more slowly.",
+    BUILD_FALLBACK: "The fastest build did not start in this browser. A slower one gives the same answers.",
+    STORAGE_INDEXEDDB: "The model is kept in this site's database: private files were refused.",
+    STORAGE_MEMORY:
+      "This browser keeps nothing for this site. The model is downloaded again at the next visit.",
+    chatMemory: "This browser keeps nothing for this site. This conversation ends with the page.",
+    offline: "You are offline. Parley works as before.",
+    offlineWithout:
+      "You are offline, and the model is not on this device yet. It loads once you are connected.",
+    update: "A new version of Parley is ready.",
+    updateAction: "Reload",
+    unresponsive: (seconds: string) => `Parley has not answered for ${seconds}. Your conversation is safe.`,
+    restart: "Restart",
+    cancelled: "Loading was cancelled. What arrived is kept.",
+    details: "Details",
+  },
+
+  failures: {
+    NETWORK: {
+      cause: "The model could not be downloaded: the connection failed.",
+      next: "Check it and try again. What arrived is kept.",
+    },
+    HTTP_STATUS: { cause: "This site did not give the model's files.", next: "Try again later." },
+    HASH_MISMATCH: {
+      cause: "What arrived is not the model: its checksum differs.",
+      next: "Try again. If this stays, something between you and this site changes downloads.",
+    },
+    CHECKSUM: { cause: "The stored model is damaged.", next: "Try again to fetch the damaged part." },
+    STORAGE_FULL: {
+      cause: "This browser would not give enough storage for the model.",
+      next: "Free some space and try again.",
+    },
+    OOM: {
+      cause: "This browser would not give enough memory for the model.",
+      next: "Close other tabs and try again.",
+    },
+    UNSUPPORTED_BROWSER: {
+      cause: "This browser lacks WebAssembly SIMD, which Parley needs.",
+      next: "Use Chrome or Edge 91, Firefox 89, Safari 16.4, or newer.",
+    },
+    BUILD_FAILED: {
+      cause: "The part of Parley that computes could not be started.",
+      next: "Reload the page.",
+    },
+    BUILD_MISMATCH: { cause: "This page and its files are of different versions.", next: "Reload the page." },
+    WORKER_CRASHED: {
+      cause: "The part of Parley that computes stopped.",
+      next: "It starts again by itself. The conversation is safe.",
+    },
+    CONTEXT_FULL: {
+      cause: "This message is longer than Parley can read at once.",
+      next: "Shorten it and send it again.",
+    },
+    NONFINITE: {
+      cause: "The model's arithmetic went out of range.",
+      next: "Try again with a lower temperature.",
+    },
+    BAD_ARG: { cause: "A setting is out of range.", next: "Reset it in Settings." },
+    BAD_FILE: { cause: "The model's file is not one that Parley can read.", next: "Try again later." },
+    other: { cause: "Something failed.", next: "Try again." },
+  } satisfies Record<string, FailureText>,
+
+  announce: {
+    ready: "The model is ready.",
+    stopped: "Stopped.",
+    failed: (cause: string) => `The reply failed. ${cause}`,
+  },
+};

@@ -1,0 +1,76 @@
+// Starts the page over a given engine: opens what is stored, loads the model, draws. Which engine that is, main.tsx says.
+
+import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { render } from "preact";
+import type { Engine, EngineState } from "../engine/types";
+import { App } from "./app";
+import { openChatStore } from "./state/chat_store";
+import { type ConversationState, createConversation } from "./state/conversation";
+import { createModel } from "./state/model";
+import { createOnline, type PageState } from "./state/page";
+import { createPreferences } from "./state/preferences";
+import type { Updates } from "./state/updates";
+import "./styles/index.css";
+
+export interface StartOptions {
+  engine: Engine;
+  engineState: ReadonlySignal<EngineState>;
+  modelId: string;
+  version: string;
+  updates: Updates | null;
+}
+
+export function start(root: HTMLElement, options: StartOptions): void {
+  const { engine, modelId } = options;
+  const model = createModel(engine, options.engineState, modelId);
+  const preferences = createPreferences();
+  const conversation = signal<ConversationState | null>(null);
+  const page: PageState = {
+    modelId,
+    version: options.version,
+    catalogUrl: new URL("models/catalog.json", document.baseURI).href,
+    model,
+    preferences,
+    conversation,
+    updates: options.updates,
+    online: createOnline(),
+  };
+  render(<App page={page} />, root);
+
+  void (async () => {
+    const store = await openChatStore();
+    const stored = await store.newest().catch(() => null);
+    conversation.value = createConversation({
+      engine,
+      model,
+      modelId,
+      preferences,
+      store,
+      stored,
+      onFirstReply: () => void keepStorage().then(() => model.refreshStorage()),
+    });
+  })();
+  void model.load();
+
+  const flush = () => conversation.peek()?.flush();
+  addEventListener("pagehide", flush);
+  document.addEventListener("visibilitychange", () => {
+    if (document.hidden) flush();
+  });
+  // Back online: try again what failed for want of a connection.
+  let wasOnline = page.online.peek();
+  effect(() => {
+    const online = page.online.value;
+    if (online && !wasOnline && model.phase.peek().phase === "failed") void model.load();
+    wasOnline = online;
+  });
+}
+
+/** Asks the browser not to remove what is stored here; it may refuse, and the model's panel says so. */
+async function keepStorage(): Promise<void> {
+  try {
+    await navigator.storage.persist();
+  } catch {
+    // Not offered here.
+  }
+}

@@ -1,0 +1,42 @@
+// All state of the page in one place, as components receive it through the context below. Composing it is left to
+// main.tsx.
+
+import { type ReadonlySignal, signal } from "@preact/signals";
+import { createContext } from "preact";
+import { useContext } from "preact/hooks";
+import type { ConversationState } from "./conversation";
+import type { ModelState } from "./model";
+import type { PreferencesState } from "./preferences";
+import type { Updates } from "./updates";
+
+export interface PageState {
+  readonly modelId: string;
+  readonly version: string;
+  /** Where the catalog is; addresses in its entries are relative to it. */
+  readonly catalogUrl: string;
+  readonly model: ModelState;
+  readonly preferences: PreferencesState;
+  /** Null until the database has answered. */
+  readonly conversation: ReadonlySignal<ConversationState | null>;
+  readonly updates: Updates | null;
+  readonly online: ReadonlySignal<boolean>;
+}
+
+export const PageContext = createContext<PageState | null>(null);
+
+export function usePage(): PageState {
+  const page = useContext(PageContext);
+  if (page === null) throw new Error("usePage outside of PageContext");
+  return page;
+}
+
+export function createOnline(): ReadonlySignal<boolean> {
+  const online = signal(navigator.onLine);
+  addEventListener("online", () => {
+    online.value = true;
+  });
+  addEventListener("offline", () => {
+    online.value = false;
+  });
+  return online;
+}

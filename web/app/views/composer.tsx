@@ -1,0 +1,112 @@
+// Where the next message is written: grows to eight lines, sends on Enter but never in the middle of an input method's
+// composition, and carries the context meter. Stop takes Send's place while a reply is on its way.
+
+import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { focusMessage, MESSAGE_FIELD, SEND_BUTTON } from "../components/focus";
+import { formatNumber, t } from "../i18n";
+import type { ContextUse, ConversationState } from "../state/conversation";
+
+const IME_KEY = 229; // the keyCode of keys that an input method handles, also where isComposing is already false
+
+export function Composer({ conversation }: { conversation: ConversationState }) {
+  const field = useRef<HTMLTextAreaElement>(null);
+  const busy = conversation.busy.value;
+  const draft = conversation.draft.value;
+
+  useEffect(() => {
+    if (!matchMedia("(pointer: coarse)").matches) field.current?.focus();
+  }, [conversation.conversation.value.id]);
+  useGrowth(field, draft);
+
+  const send = () => {
+    if (!busy) conversation.send(draft);
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === IME_KEY) return;
+    event.preventDefault();
+    send();
+  };
+  const text = t.value.composer;
+  return (
+    <form
+      class="composer"
+      onSubmit={(event) => {
+        event.preventDefault();
+        send();
+      }}
+    >
+      <ContextMeter
+        use={conversation.context.value}
+        drops={draft !== "" && conversation.dropped.value.size > 0}
+      />
+      <div class="composer-field">
+        <textarea
+          ref={field}
+          id={MESSAGE_FIELD}
+          name="message"
+          rows={1}
+          dir="auto"
+          autocomplete="off"
+          enterkeyhint="send"
+          aria-label={text.label}
+          aria-describedby="message-keys"
+          placeholder={text.placeholder}
+          value={draft}
+          onInput={(event) => {
+            conversation.draft.value = event.currentTarget.value;
+          }}
+          onKeyDown={onKeyDown}
+        />
+        <button
+          type="button"
+          id={SEND_BUTTON}
+          class="primary"
+          data-busy={busy ? "" : undefined}
+          aria-disabled={!busy && draft.trim() === ""}
+          onClick={(event) => {
+            if (event.detail > 1) return; // the second half of a double click must not stop what the first sent
+            if (busy) conversation.stop();
+            else send();
+            focusMessage();
+          }}
+        >
+          {busy ? text.stop : text.send}
+        </button>
+      </div>
+      <p id="message-keys" class="visually-hidden">
+        {text.keys}
+      </p>
+    </form>
+  );
+}
+
+/** Where `field-sizing` is missing, the height follows the text by hand; CSS has the limit of eight lines. */
+function useGrowth(field: { current: HTMLTextAreaElement | null }, draft: string): void {
+  useLayoutEffect(() => {
+    if (field.current === null || CSS.supports("field-sizing", "content")) return;
+    field.current.style.height = "auto";
+    field.current.style.height = `${field.current.scrollHeight}px`;
+  }, [draft, field]);
+}
+
+const QUIET_BELOW = 0.7; // of the context
+
+function ContextMeter({ use, drops }: { use: ContextUse | null; drops: boolean }) {
+  if (use === null || use.used === 0) return <div class="meter" data-unused="" />;
+  const quiet = use.used < use.total * QUIET_BELOW && !drops;
+  const text = t.value.context;
+  return (
+    <div class="meter" data-quiet={quiet ? "" : undefined}>
+      <progress
+        class="meter-bar"
+        max={use.total}
+        value={Math.min(use.used, use.total)}
+        aria-label={text.label}
+      />
+      <p class="meter-text">
+        {drops && <span>{text.drops}</span>}
+        <span class="figures">{text.figure(formatNumber(use.used), formatNumber(use.total))}</span>
+      </p>
+    </div>
+  );
+}

@@ -1,0 +1,64 @@
+// What a newcomer sees: what this is, what it can do, and three ways to begin, set as the opening of a play.
+
+import { focusMessage } from "../components/focus";
+import { formatBytes, formatLanguages, formatParameters, t } from "../i18n";
+import { licenceUrl } from "../state/addresses";
+import { usePage } from "../state/page";
+
+/** In the language of the bundled model, whatever the page speaks: a customer's question, an assistant's task, small talk. */
+const STARTERS = [
+  "I was charged twice for my order. Can you help me?",
+  "Book a table for two at an Italian restaurant tonight.",
+  "Hello! What would you like to talk about?",
+] as const;
+
+export function EmptyState({ onStart }: { onStart: (text: string) => void }) {
+  const { model, catalogUrl } = usePage();
+  const entry = model.entry.value;
+  const text = t.value.empty;
+  const bytes = entry?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
+  const licence = entry === null ? null : licenceUrl(entry, catalogUrl);
+  return (
+    <div class="empty">
+      <section class="turn opening" aria-label={t.value.parley}>
+        <p class="speaker">{t.value.parley}</p>
+        <div class="column">
+          <p class="empty-lead">{text.lead}</p>
+          <p class="empty-limits">
+            {entry === null
+              ? text.limitsShort
+              : text.limits(formatParameters(entry.parameters), formatLanguages(entry.languages))}
+          </p>
+        </div>
+      </section>
+      <section class="turn" aria-label={text.begin}>
+        <p class="speaker">{t.value.you}</p>
+        <ul class="column starters">
+          {STARTERS.map((starter) => (
+            <li key={starter}>
+              <button
+                type="button"
+                class="starter"
+                lang="en"
+                onClick={() => {
+                  onStart(starter);
+                  focusMessage();
+                }}
+              >
+                {starter}
+              </button>
+            </li>
+          ))}
+        </ul>
+      </section>
+      {entry !== null && (
+        <p class="empty-facts">
+          <span>
+            {text.facts(entry.name, formatBytes(bytes))}{" "}
+            {licence === null ? <bdi>{entry.license}</bdi> : <a href={licence}>{entry.license}</a>}
+          </span>
+        </p>
+      )}
+    </div>
+  );
+}

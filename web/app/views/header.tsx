@@ -1,0 +1,101 @@
+// The line at the top: what the conversation is called, how the model is doing, a new chat, settings. While a model
+// arrives, its progress in words stands beside the chip and a hairline below the header fills.
+
+import { formatBytes, formatBytesOf, formatSeconds, t } from "../i18n";
+import type { Phase } from "../state/model";
+import { usePage } from "../state/page";
+
+export const MODEL_PANEL = "model-panel";
+
+interface HeaderProps {
+  title: string;
+  canStartNew: boolean;
+  onNewChat: () => void;
+  onSettings: () => void;
+}
+
+export function Header({ title, canStartNew, onNewChat, onSettings }: HeaderProps) {
+  const { model } = usePage();
+  const phase = model.phase.value;
+  return (
+    <header class="header">
+      <div class="header-line">
+        <h1 class="title">
+          <bdi>{title === "" ? t.value.newConversation : title}</bdi>
+        </h1>
+        {phase.phase === "loading" && (
+          <p class="arrival">
+            <span class="figures">{progressText(phase)}</span>
+            <button type="button" class="quiet" onClick={() => model.cancel()}>
+              {t.value.cancel}
+            </button>
+          </p>
+        )}
+        <div class="header-controls">
+          <ModelChip phase={phase} />
+          <button type="button" class="quiet" aria-disabled={!canStartNew} onClick={onNewChat}>
+            {t.value.newChat}
+          </button>
+          <button type="button" class="quiet" onClick={onSettings}>
+            {t.value.settings}
+          </button>
+        </div>
+      </div>
+      <Hairline phase={phase} />
+    </header>
+  );
+}
+
+function ModelChip({ phase }: { phase: Phase }) {
+  const { model, modelId } = usePage();
+  const name = model.info.value?.name ?? model.entry.value?.name ?? modelId;
+  const text = t.value.chip;
+  const status = phase.phase === "ready" ? text.ready(phase.info.threads) : text[phase.phase];
+  return (
+    <button type="button" class="chip" popovertarget={MODEL_PANEL} data-phase={phase.phase}>
+      <bdi class="chip-name">{name}</bdi>
+      <span class="chip-status">
+        {t.value.comma}
+        {status}
+      </span>
+    </button>
+  );
+}
+
+/** `12.4 of 19.8 MB, 8.1 MB/s, 1 s left`. */
+export function progressText(phase: Phase & { phase: "loading" }): string {
+  const text = t.value.progress;
+  const { progress } = phase;
+  if (progress === null) return text.starting;
+  const done = formatBytesOf(progress.loaded, progress.total);
+  switch (progress.phase) {
+    case "download":
+      if (progress.waiting !== undefined) return text[progress.waiting](done);
+      return progress.bytes_per_second === undefined || progress.seconds_left === undefined
+        ? text.downloadPlain(done)
+        : text.download(
+            done,
+            t.value.perSecond(formatBytes(progress.bytes_per_second)),
+            formatSeconds(progress.seconds_left),
+          );
+    case "verify":
+      return text.verify(done);
+    case "load":
+      return text.load(done);
+    case "warm_up":
+      return text.warm_up;
+  }
+}
+
+function Hairline({ phase }: { phase: Phase }) {
+  if (phase.phase !== "loading") return null;
+  const { progress } = phase;
+  return (
+    <progress
+      class="hairline"
+      aria-label={t.value.progress.label}
+      max={progress?.total || 1}
+      value={progress === null ? 0 : progress.loaded}
+    />
+  );
+}

@@ -1,0 +1,184 @@
+// What the model's chip opens: whose model this is, what it takes up, where it is kept, and how to check or delete it.
+
+import { useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import {
+  failureText,
+  formatBytes,
+  formatLanguages,
+  formatMilliseconds,
+  formatNumber,
+  formatParameters,
+  t,
+} from "../i18n";
+import { licenceUrl } from "../state/addresses";
+import { usePage } from "../state/page";
+import { MODEL_PANEL } from "./header";
+
+function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <div class="fact">
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </div>
+  );
+}
+
+export function ModelPanel() {
+  const { model, modelId } = usePage();
+  const entry = model.entry.value;
+  const info = model.info.value;
+  return (
+    <section
+      id={MODEL_PANEL}
+      class="panel"
+      popover="auto"
+      aria-label={t.value.model.title}
+      onToggle={(event) => {
+        if (event.newState === "open") void model.refreshStorage();
+      }}
+    >
+      <h2 class="panel-title">
+        <bdi>{info?.name ?? entry?.name ?? modelId}</bdi>
+      </h2>
+      {entry !== null && <p class="panel-lead">{entry.description}</p>}
+      <dl class="facts">
+        <EntryFacts />
+        <RunFacts />
+        <StorageFacts />
+      </dl>
+      <StorageActions />
+    </section>
+  );
+}
+
+function EntryFacts() {
+  const { model, catalogUrl } = usePage();
+  const text = t.value.model;
+  const entry = model.entry.value;
+  if (entry === null) return null;
+  const licence = licenceUrl(entry, catalogUrl);
+  const bytes = entry.files.reduce((sum, file) => sum + file.bytes, 0);
+  return (
+    <>
+      <Fact name={text.licence}>
+        {licence === null ? <bdi>{entry.license}</bdi> : <a href={licence}>{entry.license}</a>}
+      </Fact>
+      <Fact name={text.languages}>{formatLanguages(entry.languages)}</Fact>
+      <Fact name={text.size}>
+        {text.sizeText(formatBytes(bytes), formatParameters(entry.parameters), entry.quantization)}
+      </Fact>
+    </>
+  );
+}
+
+function RunFacts() {
+  const text = t.value.model;
+  const info = usePage().model.info.value;
+  if (info === null) return null;
+  return (
+    <>
+      <Fact name={text.context}>{text.tokens(formatNumber(info.context))}</Fact>
+      <Fact name={text.memory}>
+        {text.memoryText(formatBytes(info.memory.actual_bytes), formatBytes(info.memory.planned_bytes))}
+      </Fact>
+      <Fact name={text.processor}>{text.processorText(info.threads, info.build)}</Fact>
+      <Fact name={text.loaded}>{text.loadedText(formatMilliseconds(info.load_ms), info.from_storage)}</Fact>
+    </>
+  );
+}
+
+function StorageFacts() {
+  const { model } = usePage();
+  const text = t.value.model;
+  const storage = model.storage.value;
+  if (storage === null) return null;
+  return (
+    <Fact name={text.storage}>
+      {text.storageText(text.backends[storage.backend], formatBytes(model.storedBytes.value))}
+      {storage.backend !== "memory" && (
+        <span class="fact-note">{storage.persisted ? text.persisted : text.evictable}</span>
+      )}
+    </Fact>
+  );
+}
+
+function StorageActions() {
+  const { model } = usePage();
+  const asking = useSignal(false);
+  const text = t.value.model;
+  const bytes = model.storedBytes.value;
+  const verification = model.verification.value;
+  if (model.storage.value === null) return null;
+  if (bytes === 0) return <p class="panel-note">{text.removed}</p>;
+  if (asking.value) {
+    return (
+      <p class="panel-actions">
+        <span>{text.removeAsk(formatBytes(bytes))}</span>
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            asking.value = false;
+            void model.remove();
+          }}
+        >
+          {text.removeYes}
+        </button>
+        <button
+          type="button"
+          class="button"
+          ref={(button) => button?.focus()}
+          onClick={() => {
+            asking.value = false;
+          }}
+        >
+          {text.removeNo}
+        </button>
+      </p>
+    );
+  }
+  return (
+    <>
+      <p class="panel-actions">
+        <button
+          type="button"
+          class="button"
+          aria-disabled={verification === "running"}
+          onClick={() => {
+            if (verification !== "running") void model.verify();
+          }}
+        >
+          {text.verify}
+        </button>
+        <button
+          type="button"
+          class="button"
+          onClick={() => {
+            asking.value = true;
+          }}
+        >
+          {text.remove}
+        </button>
+      </p>
+      <p class="panel-note" role="status">
+        <VerificationText />
+      </p>
+    </>
+  );
+}
+
+function VerificationText() {
+  const verification = usePage().model.verification.value;
+  const text = t.value.model;
+  if (verification === "none") return null;
+  if (verification === "running") return <>{text.verifying}</>;
+  if (verification === "whole") return <>{text.whole}</>;
+  if ("badParts" in verification) return <span class="lost">{text.bad(verification.badParts)}</span>;
+  const { cause, next } = failureText(verification.code);
+  return (
+    <>
+      <span class="lost">{cause}</span> {next}
+    </>
+  );
+}

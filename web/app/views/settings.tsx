@@ -1,0 +1,245 @@
+// The settings dialog: appearance, the conversation's system text, and every sampling option with its range, starting
+// from the model's preset. A change takes effect at once; there is nothing to save.
+
+import { useComputed, useSignal } from "@preact/signals";
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { ListOption, NumberField, SeedField } from "../components/option_fields";
+import { t } from "../i18n";
+import type { ConversationState } from "../state/conversation";
+import {
+  formatBias,
+  formatStops,
+  type NumberOption,
+  numberRanges,
+  type Overrides,
+  parseBias,
+  parseStops,
+  parseTokenIds,
+} from "../state/options";
+import { usePage } from "../state/page";
+import type { LanguageChoice, Theme } from "../state/preferences";
+
+const MAIN: readonly NumberOption[] = ["temperature", "max_tokens", "top_p", "top_k", "repetition_penalty"];
+const MORE: readonly NumberOption[] = [
+  "min_p",
+  "typical_p",
+  "repeat_last_n",
+  "frequency_penalty",
+  "presence_penalty",
+  "no_repeat_ngram_size",
+  "min_tokens",
+];
+
+interface SettingsProps {
+  open: boolean;
+  conversation: ConversationState | null;
+  onClose: () => void;
+}
+
+export function Settings({ open, conversation, onClose }: SettingsProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  useEffect(() => {
+    if (open && dialog.current?.open === false) dialog.current.showModal();
+  }, [open]);
+  const title = useId();
+  return (
+    <dialog ref={dialog} class="dialog" aria-labelledby={title} onClose={onClose} closedby="any">
+      {open && (
+        <div class="dialog-body">
+          <header class="dialog-head">
+            <h2 id={title}>{t.value.settingsText.title}</h2>
+            <button type="button" class="quiet" onClick={() => dialog.current?.close()}>
+              {t.value.close}
+            </button>
+          </header>
+          <Appearance />
+          {conversation !== null && <SystemText conversation={conversation} />}
+          <Replies />
+          <footer class="dialog-foot">
+            <Version />
+          </footer>
+        </div>
+      )}
+    </dialog>
+  );
+}
+
+interface ChoicesProps<T extends string> {
+  legend: string;
+  name: string;
+  value: T;
+  choices: Readonly<Record<T, string>>;
+  onChange: (value: T) => void;
+}
+
+function Choices<T extends string>({ legend, name, value, choices, onChange }: ChoicesProps<T>) {
+  return (
+    <fieldset class="choices">
+      <legend>{legend}</legend>
+      <div class="choices-row">
+        {(Object.entries(choices) as [T, string][]).map(([choice, text]) => (
+          <label key={choice} class="choice">
+            <input
+              type="radio"
+              name={name}
+              value={choice}
+              checked={choice === value}
+              onChange={() => onChange(choice)}
+            />
+            <span>{text}</span>
+          </label>
+        ))}
+      </div>
+    </fieldset>
+  );
+}
+
+function Group({ title, children }: { title: string; children: ComponentChildren }) {
+  const id = useId();
+  return (
+    <section class="group" aria-labelledby={id}>
+      <h3 id={id}>{title}</h3>
+      {children}
+    </section>
+  );
+}
+
+function Appearance() {
+  const { preferences } = usePage();
+  const { theme, language } = preferences.value.value;
+  const text = t.value.settingsText;
+  return (
+    <Group title={text.appearance}>
+      <Choices<Theme>
+        legend={text.theme}
+        name="theme"
+        value={theme}
+        choices={text.themes}
+        onChange={(value) => preferences.change({ theme: value })}
+      />
+      <Choices<LanguageChoice>
+        legend={text.language}
+        name="language"
+        value={language}
+        choices={text.languages}
+        onChange={(value) => preferences.change({ language: value })}
+      />
+    </Group>
+  );
+}
+
+function SystemText({ conversation }: { conversation: ConversationState }) {
+  const text = t.value.settingsText;
+  const field = useId();
+  return (
+    <Group title={text.system}>
+      <textarea
+        id={field}
+        class="system"
+        name="system"
+        rows={3}
+        dir="auto"
+        aria-label={text.system}
+        aria-describedby={`${field}-hint`}
+        value={conversation.conversation.value.system}
+        onChange={(event) => conversation.setSystem(event.currentTarget.value)}
+      />
+      <p id={`${field}-hint`} class="hint">
+        {text.systemHint}
+      </p>
+    </Group>
+  );
+}
+
+function Replies() {
+  const { model, modelId, preferences } = usePage();
+  const round = useSignal(0); // counts resets, so that fields forget what was typed into them
+  const info = model.info.value;
+  const ranges = useComputed(() =>
+    numberRanges(model.info.value?.context, model.info.value?.vocab_size),
+  ).value;
+  const preset = info?.preset ?? model.entry.value?.preset ?? {};
+  const overrides = preferences.overrides(modelId);
+  const set = <K extends keyof Overrides>(name: K, value: Overrides[K] | undefined) => {
+    const { [name]: _old, ...others } = preferences.overrides(modelId);
+    preferences.setOverrides(modelId, value === undefined ? others : { ...others, [name]: value });
+  };
+  const number = (name: NumberOption) => (
+    <NumberField
+      key={`${name}${round.value}`}
+      name={name}
+      range={ranges[name]}
+      overrides={overrides}
+      preset={preset}
+      onChange={(value) => set(name, value)}
+    />
+  );
+  const text = t.value.settingsText;
+  const { options } = t.value;
+  return (
+    <Group title={text.replies}>
+      {MAIN.map(number)}
+      <details class="more">
+        <summary>{text.more}</summary>
+        {MORE.map(number)}
+        <SeedField
+          key={`seed${round.value}`}
+          value={overrides.seed}
+          onChange={(value) => set("seed", value)}
+        />
+        <ListOption
+          key={`stop${round.value}`}
+          text={options.stop}
+          name="stop"
+          value={formatStops(overrides.stop ?? [])}
+          parse={parseStops}
+          onChange={(value) => set("stop", value.length > 0 ? value : undefined)}
+        />
+        <ListOption
+          key={`ids${round.value}`}
+          text={options.stop_token_ids}
+          name="stop_token_ids"
+          value={(overrides.stop_token_ids ?? []).join(", ")}
+          parse={parseTokenIds}
+          onChange={(value) => set("stop_token_ids", value.length > 0 ? value : undefined)}
+        />
+        <ListOption
+          key={`bias${round.value}`}
+          text={options.logit_bias}
+          name="logit_bias"
+          value={formatBias(overrides.logit_bias ?? {})}
+          parse={parseBias}
+          onChange={(value) => set("logit_bias", Object.keys(value).length > 0 ? value : undefined)}
+        />
+        <label class="option option-check">
+          <span class="option-name">{options.ignore_eos.name}</span>
+          <input
+            type="checkbox"
+            name="ignore_eos"
+            checked={overrides.ignore_eos ?? false}
+            onChange={(event) => set("ignore_eos", event.currentTarget.checked || undefined)}
+          />
+          <span class="hint">{options.ignore_eos.hint}</span>
+        </label>
+      </details>
+      <p>
+        <button
+          type="button"
+          class="button"
+          aria-disabled={Object.keys(overrides).length === 0}
+          onClick={() => {
+            preferences.setOverrides(modelId, {});
+            round.value += 1;
+          }}
+        >
+          {text.reset}
+        </button>
+      </p>
+    </Group>
+  );
+}
+
+function Version() {
+  return <p class="hint">{t.value.settingsText.version(usePage().version)}</p>;
+}

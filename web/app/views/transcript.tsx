@@ -1,0 +1,124 @@
+// The conversation from its first turn to its last. Follows the end while a reply grows, unless the reader scrolled away;
+// a long conversation is put on the page a part at a time, its end first.
+
+import { useComputed, useSignal } from "@preact/signals";
+import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { Turn } from "../components/turn";
+import { t } from "../i18n";
+import type { ConversationState } from "../state/conversation";
+import { familyKey, type Message } from "../state/messages";
+
+const FIRST_TURNS = 40;
+const MORE_TURNS = 60; // a step
+const STEP_MS = 30;
+const NEAR_END = "48px";
+
+interface TurnModel {
+  message: Message;
+  versions: readonly Message[];
+  dropped: boolean;
+  rule: boolean;
+}
+
+export function Transcript({ conversation }: { conversation: ConversationState }) {
+  const turns = useComputed<readonly TurnModel[]>(() => {
+    const path = conversation.path.value;
+    const dropped = conversation.dropped.value;
+    return path.map((message, index) => {
+      const next = path[index + 1];
+      const isDropped = dropped.has(message.id);
+      return {
+        message,
+        versions: conversation.versions(message),
+        dropped: isDropped,
+        rule: isDropped && (next === undefined || !dropped.has(next.id)),
+      };
+    });
+  });
+  const id = conversation.conversation.value.id;
+  const shown = useShownTurns(turns.value.length, id);
+  const { text, end, away, toEnd } = useFollow(turns.value.at(-1)?.message.id, id);
+  const from = Math.max(0, turns.value.length - shown);
+  return (
+    <>
+      <div ref={text} class="transcript" role="log" aria-live="off" aria-label={t.value.conversation}>
+        {turns.value.slice(from).map((turn, index) => (
+          <Turn
+            key={familyKey(turn.message)}
+            conversation={conversation}
+            message={turn.message}
+            versions={turn.versions}
+            dropped={turn.dropped}
+            rule={turn.rule}
+            last={from + index === turns.value.length - 1}
+          />
+        ))}
+      </div>
+      <div ref={end} class="transcript-end" />
+      {away && (
+        <button type="button" class="to-end" onClick={toEnd}>
+          {t.value.reply.latest}
+        </button>
+      )}
+    </>
+  );
+}
+
+/** How many turns are on the page: the last few at once, then the others in short steps. */
+function useShownTurns(count: number, conversation: string): number {
+  const shown = useSignal(FIRST_TURNS);
+  const of = useRef(conversation);
+  if (of.current !== conversation) {
+    of.current = conversation;
+    shown.value = FIRST_TURNS;
+  }
+  useEffect(() => {
+    if (shown.value >= count) return;
+    const timer = setTimeout(() => {
+      shown.value += MORE_TURNS;
+    }, STEP_MS);
+    return () => clearTimeout(timer);
+  }, [shown.value, count, shown]);
+  return shown.value;
+}
+
+/** Keeps the end in sight while the reader is there; `away` is true after they scrolled up. */
+function useFollow(lastId: string | undefined, conversation: string) {
+  const text = useRef<HTMLDivElement>(null);
+  const end = useRef<HTMLDivElement>(null);
+  const atEnd = useRef(true);
+  const away = useSignal(false);
+
+  const toEnd = useCallback(() => {
+    const page = document.scrollingElement;
+    page?.scrollTo({ top: page.scrollHeight, behavior: "instant" });
+  }, []);
+
+  useEffect(() => {
+    if (end.current === null || text.current === null) return;
+    const sight = new IntersectionObserver(
+      ([entry]) => {
+        atEnd.current = entry?.isIntersecting ?? true;
+        away.value = !atEnd.current;
+      },
+      { rootMargin: `0px 0px ${NEAR_END} 0px` },
+    );
+    // Sizes are reported before sight within a frame: text that grew is followed before the end counts as out of sight.
+    const growth = new ResizeObserver(() => {
+      if (atEnd.current) toEnd();
+    });
+    sight.observe(end.current);
+    growth.observe(text.current);
+    return () => {
+      sight.disconnect();
+      growth.disconnect();
+    };
+  }, [away, toEnd]);
+
+  // A new turn is always brought into sight.
+  useLayoutEffect(() => {
+    atEnd.current = true;
+    toEnd();
+  }, [lastId, conversation]);
+  return { text, end, away: away.value, toEnd };
+}
