@@ -92,7 +92,7 @@ def svg():
     mark = f'<circle cx="{n(HEAD_X)}" cy="{n(HEAD_Y)}" r="{n(HEAD_R)}"/><path d="{tail}"/>'
     shift = f"{256 * (1 - SCALE):.1f}"
     return (
-        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 512">'
+        '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 512 512"><title>Parley</title>'
         f'<rect width="512" height="512" rx="{n(CORNER)}" fill="{hex_colour(PAPER)}"/>'
         f'<g transform="translate({shift} {shift}) scale({SCALE})">'
         f'<g fill="{hex_colour(VERDIGRIS)}">{mark}</g>'

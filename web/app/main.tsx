@@ -3,18 +3,28 @@
 import { signal } from "@preact/signals";
 import { createEngine } from "../engine/index";
 import type { EngineState } from "../engine/types";
+import { startServiceWorker } from "./service_worker_client";
 import { start } from "./start";
 
 const MODEL_ID = "parley-17m";
 
+const serviceWorker = startServiceWorker();
 const engineState = signal<EngineState>({ state: "idle" });
 const engine = createEngine({
   onState: (state) => {
     engineState.value = state;
+    serviceWorker.onEngineState(state);
   },
 });
 
 const root = document.getElementById("app");
 if (root !== null) {
-  start(root, { engine, engineState, modelId: MODEL_ID, version: __PARLEY_VERSION__, updates: null });
+  start(root, {
+    engine,
+    engineState,
+    modelId: MODEL_ID,
+    version: __PARLEY_VERSION__,
+    updates: serviceWorker.updates,
+    mayLoad: serviceWorker.settled.then((outcome) => outcome === "stay"),
+  });
 }

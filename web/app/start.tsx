@@ -18,6 +18,8 @@ export interface StartOptions {
   modelId: string;
   version: string;
   updates: Updates | null;
+  /** Settles when the model may be loaded; false: the page is about to be loaded again. */
+  mayLoad: Promise<boolean>;
 }
 
 export function start(root: HTMLElement, options: StartOptions): void {
@@ -50,7 +52,9 @@ export function start(root: HTMLElement, options: StartOptions): void {
       onFirstReply: () => void keepStorage().then(() => model.refreshStorage()),
     });
   })();
-  void model.load();
+  void options.mayLoad.then((may) => {
+    if (may) void model.load();
+  });
 
   const flush = () => conversation.peek()?.flush();
   addEventListener("pagehide", flush);

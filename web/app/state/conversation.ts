@@ -69,6 +69,8 @@ export interface ConversationParts {
   onFirstReply?: () => void;
 }
 
+type Timer = ReturnType<typeof setTimeout> | undefined;
+
 const SAVE_MS = 1000; // a reload loses at most this much of a reply
 const DRAFT_MS = 300;
 const COUNT_MS = 200;
@@ -99,7 +101,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
   const context = signal<ContextUse | null>(null);
   const dropped = signal<ReadonlySet<string>>(new Set());
   let running: AbortController | null = null;
-  let unsaved = 0; // timer of the next write of a partial reply
+  let unsaved: Timer; // timer of the next write of a partial reply
   let hadReply = false;
 
   const path = computed(() => pathTo(conversation.value.leaf, messages.value));
@@ -182,9 +184,9 @@ export function createConversation(parts: ConversationParts): ConversationState 
   }
 
   function scheduleSave(id: string): void {
-    if (unsaved !== 0) return;
-    unsaved = window.setTimeout(() => {
-      unsaved = 0;
+    if (unsaved !== undefined) return;
+    unsaved = setTimeout(() => {
+      unsaved = undefined;
       const message = current(id);
       if (message !== undefined) save([message]);
     }, SAVE_MS);
@@ -192,7 +194,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
 
   function settle(id: string, part: Partial<Omit<ReplyMessage, "role" | "id">>): void {
     clearTimeout(unsaved);
-    unsaved = 0;
+    unsaved = undefined;
     batch(() => {
       const message = change(id, part);
       if (live.peek()?.id === id) live.value = null;
@@ -311,23 +313,23 @@ export function createConversation(parts: ConversationParts): ConversationState 
   if (parts.stored === null) save([]); // so that a draft has a conversation to come back with
 
   // Drafts survive a reload.
-  let draftTimer = 0;
+  let draftTimer: Timer;
   const saveDraft = () => {
     clearTimeout(draftTimer);
-    draftTimer = 0;
+    draftTimer = undefined;
     void store.saveDraft(conversation.peek().id, draft.peek()).catch(() => {});
   };
   let firstDraft = true;
   effect(() => {
     draft.value;
-    if (!firstDraft && draftTimer === 0) draftTimer = window.setTimeout(saveDraft, DRAFT_MS);
+    if (!firstDraft && draftTimer === undefined) draftTimer = setTimeout(saveDraft, DRAFT_MS);
     firstDraft = false;
   });
 
   // The context meter: one count at a time, the newest question last. While a reply is written the engine is busy with
   // it, and the reply's own figures follow.
   let counting = false;
-  let countTimer = 0;
+  let countTimer: Timer;
   async function count(): Promise<void> {
     const { sent, ids } = requestMessages(conversation.peek().leaf);
     const text = draft.peek();
@@ -350,7 +352,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
   }
   function recount(): void {
     clearTimeout(countTimer);
-    countTimer = window.setTimeout(async () => {
+    countTimer = setTimeout(async () => {
       if (counting || busy.peek() || model.phase.peek().phase !== "ready") return;
       counting = true;
       const asked = draft.peek();
@@ -450,7 +452,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
       });
     },
     flush() {
-      if (draftTimer !== 0) saveDraft();
+      if (draftTimer !== undefined) saveDraft();
       const text = live.peek();
       const message = text === null ? undefined : current(text.id);
       if (message !== undefined) save([message]);

@@ -14,7 +14,7 @@ import type {
 } from "../../engine/types";
 import type { Failure } from "./messages";
 
-export type { ModelPreset };
+export type { CatalogEntry, ModelPreset };
 
 export type Phase =
   | { phase: "idle" } // nothing loaded: cancelled, or about to start
@@ -82,7 +82,7 @@ export function createModel(
   modelId: string,
 ): ModelState {
   const failure: Signal<Failure | null> = signal(null);
-  const starting = signal(false); // load() was called and the engine has not said so yet
+  const starting = signal(true); // at first, and from load() until the engine says so
   const entry: Signal<CatalogEntry | null> = signal(null);
   const storage: Signal<StorageState | null> = signal(null);
   const storedBytes = signal(0);

@@ -1,8 +1,8 @@
 // What a newcomer sees: what this is, what it can do, and three ways to begin, set as the opening of a play.
 
 import { focusMessage } from "../components/focus";
+import { Licence } from "../components/licence";
 import { formatBytes, formatLanguages, formatParameters, t } from "../i18n";
-import { licenceUrl } from "../state/addresses";
 import { usePage } from "../state/page";
 
 /** In the language of the bundled model, whatever the page speaks: a customer's question, an assistant's task, small talk. */
@@ -13,11 +13,10 @@ const STARTERS = [
 ] as const;
 
 export function EmptyState({ onStart }: { onStart: (text: string) => void }) {
-  const { model, catalogUrl } = usePage();
+  const { model } = usePage();
   const entry = model.entry.value;
   const text = t.value.empty;
   const bytes = entry?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
-  const licence = entry === null ? null : licenceUrl(entry, catalogUrl);
   return (
     <div class="empty">
       <section class="turn opening" aria-label={t.value.parley}>
@@ -54,8 +53,7 @@ export function EmptyState({ onStart }: { onStart: (text: string) => void }) {
       {entry !== null && (
         <p class="empty-facts">
           <span>
-            {text.facts(entry.name, formatBytes(bytes))}{" "}
-            {licence === null ? <bdi>{entry.license}</bdi> : <a href={licence}>{entry.license}</a>}
+            {text.facts(entry.name, formatBytes(bytes))} <Licence entry={entry} />
           </span>
         </p>
       )}

@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { Licence } from "../components/licence";
 import {
   failureText,
   formatBytes,
@@ -11,7 +12,6 @@ import {
   formatParameters,
   t,
 } from "../i18n";
-import { licenceUrl } from "../state/addresses";
 import { usePage } from "../state/page";
 import { MODEL_PANEL } from "./header";
 
@@ -53,16 +53,15 @@ export function ModelPanel() {
 }
 
 function EntryFacts() {
-  const { model, catalogUrl } = usePage();
+  const { model } = usePage();
   const text = t.value.model;
   const entry = model.entry.value;
   if (entry === null) return null;
-  const licence = licenceUrl(entry, catalogUrl);
   const bytes = entry.files.reduce((sum, file) => sum + file.bytes, 0);
   return (
     <>
       <Fact name={text.licence}>
-        {licence === null ? <bdi>{entry.license}</bdi> : <a href={licence}>{entry.license}</a>}
+        <Licence entry={entry} />
       </Fact>
       <Fact name={text.languages}>{formatLanguages(entry.languages)}</Fact>
       <Fact name={text.size}>

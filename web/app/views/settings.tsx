@@ -241,5 +241,14 @@ function Replies() {
 }
 
 function Version() {
-  return <p class="hint">{t.value.settingsText.version(usePage().version)}</p>;
+  const text = t.value.settingsText;
+  return (
+    <p class="hint">
+      {text.version(usePage().version)}
+      {t.value.comma}
+      <a href="./THIRD_PARTY_NOTICES.txt" target="_blank" rel="noopener">
+        {text.notices}
+      </a>
+    </p>
+  );
 }

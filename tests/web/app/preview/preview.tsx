@@ -52,6 +52,7 @@ if (root !== null) {
     modelId: "parley-17m",
     version: "0.1.0",
     updates: { ready, apply: () => location.reload() },
+    mayLoad: Promise.resolve(true),
   });
 }
 if (asked.has("unresponsive")) setTimeout(() => engine.set({ state: "unresponsive", seconds: 34 }), 300);
