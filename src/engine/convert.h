@@ -23,6 +23,7 @@ struct HfFolder {
   HfTokenizerTexts tokenizer;
   std::string_view readme_md;     // for its license; may be empty
   ByteSource* weights = nullptr;  // model.safetensors
+  std::string_view folder_name;   // general.name where config.json gives none; may be empty
 };
 
 struct ConvertOptions {

@@ -125,6 +125,7 @@ uint64_t HuggingFaceConversion::SizeOf(Dim dim) const {
 Status HuggingFaceConversion::Open() {
   TRY_ASSIGN(const HfConfig hf, ReadHfConfig(folder_.config_json));
   TRY_ASSIGN(config_, ReadModelConfig(hf));
+  if (config_.name.empty()) config_.name = folder_.folder_name;
   if (!options_.name.empty()) config_.name = options_.name;
   TRY(OpenTokenizer());
   TRY(OpenWeights());

@@ -61,7 +61,10 @@ uint64_t ScalarBytes(GgufType type) {
   return 0;
 }
 
-std::string Quoted(std::string_view name) { return "'" + std::string(name) + "'"; }
+// For messages: never more than a line of it.
+std::string Quoted(std::string_view name) {
+  return std::string("'").append(name.substr(0, 64)).append(name.size() > 64 ? "...'" : "'");
+}
 
 }  // namespace
 

@@ -19,7 +19,9 @@ constexpr uint64_t kMaxTokens = 1 << 20;
 constexpr uint64_t kMinTokenBytes = 5;  // "":0,
 constexpr uint64_t kMaxSpecialNames = 4096;
 
-std::string Shown(std::string_view token) { return "'" + std::string(token.substr(0, 40)) + "'"; }
+std::string Shown(std::string_view token) {
+  return std::string("'").append(token.substr(0, 40)).append("'");
+}
 
 Error InFile(const char* file, Error error) {
   error.message = std::string(file) + ": " + error.message;

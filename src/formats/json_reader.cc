@@ -150,9 +150,9 @@ std::string JsonPath::ToString() const {
   for (uint32_t i = 0; i < depth_; ++i) {
     const Level& level = levels_[i];
     if (level.in_array) {
-      text += "[" + std::to_string(level.index) + "]";
+      text.append("[").append(std::to_string(level.index)).append("]");
     } else {
-      text += (text.empty() ? "" : ".") + level.key;
+      text.append(text.empty() ? "" : ".").append(level.key.substr(0, 64));
     }
   }
   return text.empty() ? "the document" : text;
