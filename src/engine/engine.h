@@ -1,4 +1,5 @@
-// A loaded model with its tokenizer and threads, and the loader that makes one from a GGUF file's bytes in order.
+// A loaded model with its tokenizer and threads, and the loader that makes one from a GGUF file's
+// bytes in order.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +7,7 @@
 #include <span>
 #include <string>
 
+#include "base/bytes.h"
 #include "base/result.h"
 #include "base/threads.h"
 #include "chat/session.h"
@@ -28,9 +30,12 @@ struct Engine {
 
   SessionModel session_model() const;
 };
+// {"plan": {...}, "kernels", "chat_format", "bos_id", "eos_id"}
+std::string EngineToJson(const Engine& engine);
 
-// Takes a GGUF file front to back in pieces of any size and repacks each tensor as it passes: the file is never in
-// memory as a whole. On an error the loader is finished and everything it took is released.
+// Takes a GGUF file front to back in pieces of any size and repacks each tensor as it passes: the
+// file is never in memory as a whole. On an error the loader is finished and everything it took is
+// released.
 class Loader {
  public:
   static Result<std::unique_ptr<Loader>> Begin(uint64_t file_bytes, const LoadOptions& options);

@@ -1,0 +1,42 @@
+#include "engine/engine.h"
+
+#include <algorithm>
+
+#include "base/buffer.h"
+#include "base/bytes.h"
+#include "base/json_writer.h"
+
+namespace parley {
+
+SessionModel Engine::session_model() const {
+  return {model.get(), tokenizer.get(), format, bos_id, eos_id, add_bos};
+}
+
+std::string EngineToJson(const Engine& engine) {
+  JsonWriter json;
+  json.BeginObject();
+  json.Key("kernels").String(engine.kernels);
+  json.Key("chat_format").String(ChatFormatId(engine.format));
+  json.Key("bos_id").Number(engine.bos_id);
+  json.Key("eos_id").Number(engine.eos_id);
+  json.Key("plan");
+  AppendPlan(engine.plan, &json);
+  json.EndObject();
+  return json.text();
+}
+
+Result<std::unique_ptr<Engine>> LoadGguf(ByteSource& source, const LoadOptions& options) {
+  TRY_ASSIGN(std::unique_ptr<Loader> loader, Loader::Begin(source.size(), options));
+  TRY_ASSIGN(
+      Buffer<uint8_t> part,
+      Buffer<uint8_t>::Make(std::min<uint64_t>(source.size(), kPartBytes), "part of the file"));
+  for (uint64_t offset = 0; offset < source.size(); offset += part.size()) {
+    const auto piece = part.span().first(
+        static_cast<size_t>(std::min<uint64_t>(part.size(), source.size() - offset)));
+    TRY(source.ReadAt(offset, piece));
+    TRY(loader->Write(piece));
+  }
+  return loader->Finish();
+}
+
+}  // namespace parley

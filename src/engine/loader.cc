@@ -1,0 +1,201 @@
+// The streaming loader: finds the header in the first bytes, plans, takes all memory, then repacks
+// each tensor as its bytes pass. What a tensor's bytes become is panel_repacker.h's.
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/bytes.h"
+#include "engine/engine.h"
+#include "engine/open.h"
+#include "engine/panel_repacker.h"
+#include "kernels/kernels.h"
+#include "model/gpt2.h"
+#include "model/weights.h"
+
+namespace parley {
+namespace {
+
+constexpr size_t kFirstAttempt =
+    64 << 10;  // bytes after which a header is looked for; then at every doubling
+
+// The file's first bytes, until they hold a whole header.
+class Prefix {
+ public:
+  std::span<const uint8_t> bytes() const { return buffer_.span().first(size_); }
+  bool empty() const { return size_ == 0; }
+  Status Append(std::span<const uint8_t> bytes) {
+    if (bytes.size() > buffer_.size() - size_) {
+      const uint64_t capacity = std::max<uint64_t>(2 * buffer_.size(), size_ + bytes.size());
+      TRY_ASSIGN(Buffer<uint8_t> larger, Buffer<uint8_t>::Make(capacity, "header of the file"));
+      if (size_ > 0) std::memcpy(larger.data(), buffer_.data(), size_);
+      buffer_ = std::move(larger);
+    }
+    std::memcpy(buffer_.data() + size_, bytes.data(), bytes.size());
+    size_ += bytes.size();
+    return {};
+  }
+
+ private:
+  Buffer<uint8_t> buffer_;
+  size_t size_ = 0;
+};
+
+// Everything between the header and the finished engine.
+struct Loading {
+  GgufHeader header;
+  WeightMap map;
+  std::unique_ptr<Engine> engine = std::make_unique<Engine>();
+  PanelRepacker repacker;
+  size_t next_tensor = 0;
+  uint64_t skip = 0;  // bytes to pass over: padding, or a tensor that is not used
+};
+
+class StreamLoader final : public Loader {
+ public:
+  StreamLoader(uint64_t file_bytes, const LoadOptions& options)
+      : file_bytes_(file_bytes), options_(options), next_attempt_(kFirstAttempt) {}
+
+  Status Write(std::span<const uint8_t> bytes) override {
+    if (finished_) return MakeError(Code::kBadState, "loading has ended already");
+    Status status = WriteChecked(bytes);
+    if (!status.ok()) End();
+    return status;
+  }
+  const Plan* plan() const override { return loading_ ? &loading_->engine->plan : nullptr; }
+  Result<std::unique_ptr<Engine>> Finish() override {
+    if (finished_) return MakeError(Code::kBadState, "loading has ended already");
+    std::unique_ptr<Engine> engine;
+    if (loading_ && received_ == file_bytes_) engine = std::move(loading_->engine);
+    End();
+    if (engine == nullptr) {
+      return MakeError(Code::kTruncated,
+                       std::to_string(received_) + " bytes were given of a file of " +
+                           std::to_string(file_bytes_),
+                       received_);
+    }
+    return engine;
+  }
+
+ private:
+  Status WriteChecked(std::span<const uint8_t> bytes);
+  Status FindHeader(std::span<const uint8_t> start);
+  Status Prepare(GgufHeader header);
+  Status WriteTensors(std::span<const uint8_t> bytes);
+  void End() {
+    finished_ = true;
+    loading_.reset();
+    prefix_ = Prefix();
+  }
+
+  const uint64_t file_bytes_;
+  const LoadOptions options_;
+  uint64_t received_ = 0;  // bytes of the file so far
+  size_t next_attempt_;
+  bool finished_ = false;
+  Prefix prefix_;
+  std::unique_ptr<Loading> loading_;  // once the header is complete
+};
+
+Status StreamLoader::WriteChecked(std::span<const uint8_t> bytes) {
+  if (bytes.size() > file_bytes_ - received_) {
+    return MakeError(Code::kBadArg, "more bytes than the file's " + std::to_string(file_bytes_),
+                     file_bytes_);
+  }
+  received_ += bytes.size();
+  if (loading_) return WriteTensors(bytes);
+  if (!prefix_.empty()) {
+    TRY(prefix_.Append(bytes));
+    TRY(FindHeader(prefix_.bytes()));
+  } else {
+    TRY(FindHeader(bytes));
+    if (!loading_) TRY(prefix_.Append(bytes));
+  }
+  return {};
+}
+
+// Looks for a complete header in the file's first bytes; what follows it is weights.
+Status StreamLoader::FindHeader(std::span<const uint8_t> start) {
+  const bool all = received_ == file_bytes_;
+  if (!all && start.size() < next_attempt_) return {};
+  while (next_attempt_ <= start.size()) next_attempt_ *= 2;
+  Result<GgufHeader> header = GgufHeader::Parse(start, file_bytes_);
+  if (!header.ok()) {
+    if (header.error().code == Code::kTruncated && !all) return {};
+    return std::move(header).TakeError();
+  }
+  const size_t header_bytes =
+      static_cast<size_t>(std::min<uint64_t>(header->data_offset(), start.size()));
+  TRY(Prepare(std::move(*header)));
+  TRY(WriteTensors(start.subspan(header_bytes)));
+  prefix_ = Prefix();
+  return {};
+}
+
+// Plans, then takes everything that loading and running need; weights arrive in memory that is
+// there already.
+Status StreamLoader::Prepare(GgufHeader header) {
+  auto loading = std::make_unique<Loading>();
+  Engine& engine = *loading->engine;
+  TRY_ASSIGN(engine.plan, MakePlan(header, file_bytes_, options_));
+  TRY_ASSIGN(const uint32_t usable_ids,
+             OpenTokenizer(header, engine.plan.config.vocab_size, &engine));
+  TRY_ASSIGN(engine.pool, ThreadPool::Make(engine.plan.threads));
+  const KernelTable& kernels = options_.kernels != nullptr ? *options_.kernels : Kernels();
+  engine.kernels = kernels.name;
+
+  loading->header = std::move(header);
+  const auto tensors = loading->header.tensors();
+  TRY_ASSIGN(loading->map,
+             WeightMap::Make(loading->header, engine.plan.config, engine.plan.context));
+  TRY_ASSIGN(auto image, Buffer<uint8_t>::Make(loading->map.image_bytes(), "weights"));
+  TRY_ASSIGN(loading->repacker, PanelRepacker::Make(loading->map, tensors, kernels, image.data()));
+  TRY_ASSIGN(auto weights, BindWeights(loading->map, engine.plan.config, std::move(image)));
+  TRY_ASSIGN(engine.model, Gpt2::Make(engine.plan.config, std::move(weights), engine.plan.context,
+                                      usable_ids, kernels, engine.pool.get()));
+  loading_ = std::move(loading);
+  return {};
+}
+
+Status StreamLoader::WriteTensors(std::span<const uint8_t> bytes) {
+  Loading& loading = *loading_;
+  const auto tensors = loading.header.tensors();
+  uint64_t offset = received_ - bytes.size();  // of bytes[0] in the file
+  while (!bytes.empty()) {
+    size_t taken = 0;
+    if (!loading.repacker.done()) {
+      TRY_ASSIGN(taken, loading.repacker.Write(bytes));
+    } else if (loading.skip > 0) {
+      taken = static_cast<size_t>(std::min<uint64_t>(loading.skip, bytes.size()));
+      loading.skip -= taken;
+    } else if (loading.next_tensor == tensors.size()) {
+      loading.skip = file_bytes_ - offset;  // padding after the last tensor
+    } else if (const TensorInfo& tensor = tensors[loading.next_tensor]; offset < tensor.offset) {
+      loading.skip = tensor.offset - offset;
+    } else {
+      const WeightSlot& slot = loading.map.slots()[loading.next_tensor++];
+      if (slot.kind == WeightSlot::Kind::kIgnored) {
+        loading.skip = tensor.bytes;
+      } else {
+        loading.repacker.Begin(tensor, slot);
+      }
+    }
+    bytes = bytes.subspan(taken);
+    offset += taken;
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Loader>> Loader::Begin(uint64_t file_bytes, const LoadOptions& options) {
+  auto* loader = new (std::nothrow) StreamLoader(file_bytes, options);
+  if (loader == nullptr) return MakeError(Code::kOom, "no memory for the loader");
+  return std::unique_ptr<Loader>(loader);
+}
+
+}  // namespace parley

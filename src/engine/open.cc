@@ -1,0 +1,108 @@
+#include "engine/open.h"
+
+#include <algorithm>
+#include <bit>
+#include <string>
+#include <string_view>
+#include <utility>
+
+namespace parley {
+namespace {
+
+// gguf.md, "tokenizer.ggml.token_type".
+constexpr int32_t kUnknownToken = 2;
+constexpr int32_t kUnusedToken = 5;  // 3 and 4 are control and user-defined tokens; 6 is a byte
+
+constexpr char kTokens[] = "tokenizer.ggml.tokens";
+constexpr char kMerges[] = "tokenizer.ggml.merges";
+
+// -1 when the key is absent.
+Result<int32_t> ReadId(const GgufHeader& header, const char* key, uint32_t n_tokens) {
+  if (!header.Has(key)) return -1;
+  TRY_ASSIGN(const uint64_t id, header.GetUint(key, 0));
+  if (id >= n_tokens) {
+    return MakeError(Code::kBadVocab, std::string(key) + " is " + std::to_string(id) +
+                                          "; the vocabulary has " + std::to_string(n_tokens) +
+                                          " tokens");
+  }
+  return static_cast<int32_t>(id);
+}
+
+Status CheckKind(const GgufHeader& header) {
+  TRY_ASSIGN(const std::string_view model, header.GetString("tokenizer.ggml.model", ""));
+  if (model != "gpt2") {
+    return MakeError(Code::kUnsupportedModel, "tokenizer.ggml.model is '" + std::string(model) +
+                                                  "'; Parley has GPT-2's byte-level BPE");
+  }
+  TRY_ASSIGN(const std::string_view pre, header.GetString("tokenizer.ggml.pre", "gpt-2"));
+  if (pre != "gpt-2") {
+    return MakeError(Code::kUnsupportedModel, "tokenizer.ggml.pre is '" + std::string(pre) +
+                                                  "'; Parley cuts text as 'gpt-2' does");
+  }
+  return {};
+}
+
+Status ReadSpecialIds(const GgufHeader& header, Engine* engine) {
+  const uint32_t n_tokens = engine->tokenizer->size();
+  TRY_ASSIGN(engine->bos_id, ReadId(header, "tokenizer.ggml.bos_token_id", n_tokens));
+  TRY_ASSIGN(engine->eos_id, ReadId(header, "tokenizer.ggml.eos_token_id", n_tokens));
+  if (engine->eos_id < 0) engine->eos_id = engine->tokenizer->FindSpecial("<|endoftext|>");
+  TRY_ASSIGN(engine->add_bos, header.GetBool("tokenizer.ggml.add_bos_token", false));
+  if (engine->add_bos && engine->bos_id < 0) {
+    return MakeError(Code::kBadVocab,
+                     "tokenizer.ggml.add_bos_token is true but there is no bos_token_id");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<uint64_t> PlanTokenizerBytes(const GgufHeader& header) {
+  uint64_t bytes = header.header_bytes();
+  for (const char* key : {kTokens, kMerges}) {
+    const GgufHeader::Entry* entry = header.FindEntry(key);
+    if (entry == nullptr) continue;
+    // While it is made: a view a string, and a hash table of at most four slots a token. To stay:
+    // the tokens' text and three numbers a token, or a hash table of at most four slots a merge.
+    const uint64_t slots = 2 * std::bit_ceil(entry->count + 1);
+    const bool tokens = key == kTokens;
+    bytes += entry->count * (sizeof(std::string_view) + 12) + slots * (tokens ? 4 : 12) +
+             (tokens ? entry->bytes : 0);
+  }
+  return bytes;
+}
+
+Result<uint32_t> OpenTokenizer(const GgufHeader& header, uint32_t vocab_size, Engine* engine) {
+  TRY(CheckKind(header));
+  TRY_ASSIGN(const Buffer<std::string_view> tokens, header.GetStrings(kTokens));
+  TRY_ASSIGN(const Buffer<std::string_view> merges, header.GetStrings(kMerges));
+  TRY_ASSIGN(const Buffer<int32_t> types, header.GetInts("tokenizer.ggml.token_type"));
+  if (tokens.size() > vocab_size) {
+    return MakeError(Code::kBadVocab, std::to_string(tokens.size()) +
+                                          " tokens for an embedding of " +
+                                          std::to_string(vocab_size) + " rows");
+  }
+  if (!types.empty() && types.size() != tokens.size()) {
+    return MakeError(Code::kBadVocab, std::to_string(types.size()) + " token types for " +
+                                          std::to_string(tokens.size()) + " tokens");
+  }
+  const auto not_text = [](int32_t type) { return type >= kUnknownToken && type <= kUnusedToken; };
+  const auto n_special = static_cast<uint64_t>(std::count_if(types.begin(), types.end(), not_text));
+  TRY_ASSIGN(Buffer<int32_t> special_ids, Buffer<int32_t>::Make(n_special, "special ids"));
+  size_t next = 0;
+  for (size_t id = 0; id < types.size(); ++id) {
+    if (not_text(types[id])) special_ids[next++] = static_cast<int32_t>(id);
+  }
+  TRY_ASSIGN(engine->tokenizer,
+             Tokenizer::Make({tokens.span(), merges.span(), special_ids.span()}));
+  TRY(ReadSpecialIds(header, engine));
+  TRY_ASSIGN(const std::string_view format_id, header.GetString("parley.chat_format", ""));
+  TRY_ASSIGN(const std::string_view name, header.GetString("general.name", ""));
+  TRY_ASSIGN(engine->format, ChooseChatFormat(format_id, name, *engine->tokenizer));
+
+  uint32_t usable = engine->tokenizer->size();
+  while (usable > 0 && !types.empty() && types[usable - 1] == kUnusedToken) --usable;
+  return usable;
+}
+
+}  // namespace parley

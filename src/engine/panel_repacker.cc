@@ -1,0 +1,154 @@
+#include "engine/panel_repacker.h"
+
+#include <algorithm>
+#include <cstring>
+#include <string>
+
+#include "kernels/blocks.h"
+#include "kernels/quantize.h"
+
+namespace parley {
+namespace {
+
+// Sizes of the working memory: the largest that any tensor needs.
+struct Sizes {
+  uint64_t staging = 0;  // bytes
+  uint64_t values = 0;   // floats
+  uint64_t codes = 0;    // bytes
+};
+
+Sizes SizesFor(const WeightMap& map, std::span<const TensorInfo> tensors) {
+  Sizes sizes;
+  for (size_t i = 0; i < tensors.size(); ++i) {
+    const WeightSlot& slot = map.slots()[i];
+    if (slot.kind == WeightSlot::Kind::kIgnored) continue;
+    const uint64_t rows = std::min(slot.rows, kPanelColumns);
+    sizes.staging = std::max(sizes.staging, rows * RowBytes(tensors[i].type, slot.columns));
+    sizes.values = std::max(sizes.values, uint64_t{slot.columns});
+    if (slot.kind == WeightSlot::Kind::kMatrix && slot.stored != tensors[i].type) {
+      sizes.codes = std::max(sizes.codes, rows * RowBytes(slot.stored, slot.columns));
+    }
+  }
+  return sizes;
+}
+
+// Whether every block's f16 scale is finite: exponent not all ones.
+bool ScalesFinite(DType type, const uint8_t* row, uint32_t columns) {
+  const uint32_t block_bytes = GgmlBlockBytes(type);
+  uint32_t bad = 0;
+  for (uint32_t block = 0; block < columns / kBlock; ++block, row += block_bytes) {
+    bad |= (row[1] & 0x7c) == 0x7c;
+  }
+  return bad == 0;
+}
+
+}  // namespace
+
+uint64_t PanelRepacker::Bytes(const WeightMap& map, std::span<const TensorInfo> tensors) {
+  const Sizes sizes = SizesFor(map, tensors);
+  return sizes.staging + sizes.values * sizeof(float) + sizes.codes;
+}
+
+Result<PanelRepacker> PanelRepacker::Make(const WeightMap& map, std::span<const TensorInfo> tensors,
+                                          const KernelTable& kernels, uint8_t* image) {
+  PanelRepacker repacker;
+  const Sizes sizes = SizesFor(map, tensors);
+  TRY_ASSIGN(repacker.staging_, Buffer<uint8_t>::Make(sizes.staging, "staging of a panel"));
+  TRY_ASSIGN(repacker.values_, Buffer<float>::Make(sizes.values, "staging of a row"));
+  TRY_ASSIGN(repacker.codes_, Buffer<uint8_t>::Make(sizes.codes, "staging of codes"));
+  repacker.kernels_ = &kernels;
+  repacker.image_ = image;
+  return repacker;
+}
+
+void PanelRepacker::Begin(const TensorInfo& tensor, const WeightSlot& slot) {
+  CHECK(done());
+  tensor_ = &tensor;
+  slot_ = &slot;
+  row_bytes_ = static_cast<size_t>(RowBytes(tensor.type, slot.columns));
+  n_rows_ = slot.rows;
+  next_row_ = 0;
+}
+
+Result<size_t> PanelRepacker::Write(std::span<const uint8_t> bytes) {
+  size_t taken = 0;
+  while (!done() && taken < bytes.size()) {
+    const uint32_t n_rows = std::min(kPanelColumns, n_rows_ - next_row_);
+    const size_t unit = n_rows * row_bytes_;
+    const std::span<const uint8_t> rest = bytes.subspan(taken);
+    if (staged_ == 0 && rest.size() >= unit) {
+      TRY(TakeRows(rest.data(), n_rows));
+      taken += unit;
+      continue;
+    }
+    const size_t piece = std::min(rest.size(), unit - staged_);
+    std::memcpy(staging_.data() + staged_, rest.data(), piece);
+    staged_ += piece;
+    taken += piece;
+    if (staged_ == unit) {
+      staged_ = 0;
+      TRY(TakeRows(staging_.data(), n_rows));
+    }
+  }
+  return taken;
+}
+
+Status PanelRepacker::TakeRows(const uint8_t* rows, uint32_t n_rows) {
+  if (slot_->kind == WeightSlot::Kind::kFloats) {
+    for (uint32_t i = 0; i < n_rows; ++i) TRY(TakeFloats(rows + i * row_bytes_, next_row_ + i));
+    next_row_ += n_rows;
+    return {};
+  }
+  if (tensor_->type != slot_->stored) {
+    TRY(EncodeRows(rows, n_rows));
+    rows = codes_.data();
+  }
+  const size_t stored_bytes = static_cast<size_t>(RowBytes(slot_->stored, slot_->columns));
+  for (uint32_t i = 0; i < n_rows; ++i) {
+    if (!ScalesFinite(slot_->stored, rows + i * stored_bytes, slot_->columns)) {
+      return Nonfinite(next_row_ + i, "a scale that is NaN or infinite");
+    }
+  }
+  const uint64_t panel_bytes = PackedBytes(slot_->stored, kPanelColumns, slot_->columns);
+  uint8_t* panel = image_ + slot_->image_offset + next_row_ / kPanelColumns * panel_bytes;
+  kernels_->pack_panel(slot_->stored, rows, n_rows, slot_->columns, panel);
+  next_row_ += n_rows;
+  return {};
+}
+
+Status PanelRepacker::TakeFloats(const uint8_t* row, uint32_t index) {
+  const bool kept = index < slot_->kept_rows;
+  float* values = values_.data();
+  if (kept) {
+    values =
+        reinterpret_cast<float*>(image_ + slot_->image_offset) + size_t{index} * slot_->columns;
+  }
+  DecodeRow(tensor_->type, row, slot_->columns, values);
+  if (!kernels_->all_finite(values, slot_->columns)) {
+    return Nonfinite(index, "a value that is NaN or infinite");
+  }
+  return {};
+}
+
+Status PanelRepacker::EncodeRows(const uint8_t* rows, uint32_t n_rows) {
+  const size_t stored_bytes = static_cast<size_t>(RowBytes(slot_->stored, slot_->columns));
+  for (uint32_t i = 0; i < n_rows; ++i) {
+    DecodeRow(tensor_->type, rows + i * row_bytes_, slot_->columns, values_.data());
+    if (!kernels_->all_finite(values_.data(), slot_->columns)) {
+      return Nonfinite(next_row_ + i, "a value that is NaN or infinite");
+    }
+    if (!EncodeRow(slot_->stored, values_.data(), slot_->columns,
+                   codes_.data() + i * stored_bytes)) {
+      return Nonfinite(next_row_ + i, "a value too large for the scales of Q8_0");
+    }
+  }
+  return {};
+}
+
+Error PanelRepacker::Nonfinite(uint32_t row, const char* what) const {
+  return MakeError(Code::kNonfinite,
+                   std::string(tensor_->name) + " has " + what + " in row " + std::to_string(row),
+                   tensor_->offset + row * row_bytes_);
+}
+
+}  // namespace parley
