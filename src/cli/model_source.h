@@ -1,4 +1,5 @@
-// Where a command's model comes from: a GGUF file, a Hugging Face folder, or a bundled model's id.
+// Where a command's model comes from: a GGUF file, a Hugging Face folder, or a bundled model's id;
+// and which engine runs it.
 #pragma once
 
 #include <memory>
@@ -8,6 +9,7 @@
 #include "base/result.h"
 #include "cli/arguments.h"
 #include "engine/engine.h"
+#include "sampling/options.h"
 
 namespace parley {
 
@@ -16,17 +18,26 @@ inline constexpr const char* kDefaultModel = "parley-17m";
 // --model, --threads, --context, --chat-format: the same in every command that runs a model.
 struct ModelArguments {
   std::string model = kDefaultModel;
-  uint32_t threads = 0;     // 0: chosen for this machine
-  uint32_t context = 0;     // tokens; 0: the model's own, at most 2,048
-  std::string chat_format;  // an id of chat/format.h; empty: the model's own
+  std::string engine = "kernels";  // or "reference"
+  uint32_t threads = 0;            // 0: half of the processor's, at most 8
+  uint32_t context = 0;            // tokens; 0: the model's own, at most 2,048
+  std::string chat_format;         // an id of chat/format.h; empty: the model's own
 };
 void DeclareModelArguments(Arguments& arguments, ModelArguments* values);
+// --engine or another option of its kind, where the f32 reference makes sense.
+void DeclareEngineArgument(Arguments& arguments, const char* name, const char* help,
+                           std::string* engine);
 
 // A model's GGUF bytes, wherever they are. A Hugging Face folder is converted to Q8_0 in memory; a
 // bundled model's parts are read as one file, each checked against the catalog's SHA-256.
 Result<std::unique_ptr<ByteSource>> OpenModel(const std::string& model);
 
-// Opens, loads with the kernels and applies --chat-format.
+// Opens and loads, and applies --chat-format. The reference engine computes with the weights as the
+// file or the folder stores them; Engine::kernels is then "reference".
 Result<std::unique_ptr<Engine>> LoadModel(const ModelArguments& arguments);
+
+// The options for chat that a bundled model's catalog entry proposes; for any other model, those
+// that suit its format.
+Result<GenerationOptions> ChatPreset(const std::string& model, ChatFormat format);
 
 }  // namespace parley

@@ -13,8 +13,6 @@
 namespace parley::reference {
 namespace {
 
-constexpr uint64_t kFirstRead = 1 << 20;  // bytes: covers most headers
-
 // One kind of container: where a tensor is, under the name that GGUF has for it.
 class TensorSource {
  public:
@@ -174,20 +172,10 @@ Result<Weights> ReadWeights(TensorSource& tensors, const ModelConfig& config) {
 
 }  // namespace
 
-Result<Weights> ReadGgufWeights(ByteSource& source, const ModelConfig& config) {
-  for (uint64_t size = kFirstRead;; size *= 2) {
-    const uint64_t prefix_bytes = std::min(size, source.size());
-    TRY_ASSIGN(Buffer<uint8_t> prefix, Buffer<uint8_t>::Make(prefix_bytes, "a GGUF header"));
-    TRY(source.ReadAt(0, prefix.span()));
-    Result<GgufHeader> header = GgufHeader::Parse(prefix.span(), source.size());
-    if (header.ok()) {
-      GgufTensors tensors(source, *header);
-      return ReadWeights(tensors, config);
-    }
-    if (header.error().code != Code::kTruncated || prefix_bytes == source.size()) {
-      return std::move(header).TakeError();
-    }
-  }
+Result<Weights> ReadGgufWeights(ByteSource& source, const GgufHeader& header,
+                                const ModelConfig& config) {
+  GgufTensors tensors(source, header);
+  return ReadWeights(tensors, config);
 }
 
 Result<Weights> ReadSafetensorsWeights(std::span<ByteSource* const> shards,

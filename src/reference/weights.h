@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/result.h"
+#include "formats/gguf_reader.h"
 #include "model/config.h"
 
 namespace parley::reference {
@@ -44,7 +45,8 @@ struct Weights {
 
 // UNSUPPORTED_MODEL for a missing or misshaped tensor or a type that Decode does not read, naming
 // the tensor.
-Result<Weights> ReadGgufWeights(ByteSource& source, const ModelConfig& config);
+Result<Weights> ReadGgufWeights(ByteSource& source, const GgufHeader& header,
+                                const ModelConfig& config);
 // `shards`: the checkpoint's safetensors files, one or more. Names with and without the
 // `transformer.` prefix; matrices are Conv1D's, [inputs, outputs], and are turned here.
 Result<Weights> ReadSafetensorsWeights(std::span<ByteSource* const> shards,

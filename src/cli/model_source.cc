@@ -1,0 +1,227 @@
+// Finds models on disk and hands their bytes to the engine's loader or to the reference engine.
+#include "cli/model_source.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <system_error>
+#include <thread>
+
+#include "cli/catalog.h"
+#include "cli/files.h"
+#include "cli/model_folder.h"
+#include "cli/sha256.h"
+#include "engine/convert.h"
+#include "engine/open.h"
+#include "formats/gguf_source.h"
+#include "formats/hf_config.h"
+#include "reference/gpt2.h"
+#include "reference/weights.h"
+
+namespace parley {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr uint64_t kMaxCatalogBytes = 16 << 20;
+
+bool IsFile(const fs::path& path) {
+  std::error_code error;
+  return fs::is_regular_file(path, error);
+}
+
+// The folder of bundled models: beside the executable's installation, or in the source tree that it
+// was built in.
+std::optional<fs::path> FindModelsFolder() {
+  std::error_code error;
+  const fs::path executable = fs::read_symlink("/proc/self/exe", error);
+  const fs::path folders[] = {executable.parent_path().parent_path() / "share/parley/models",
+                              fs::path(PARLEY_MODELS_DIR)};
+  for (const fs::path& folder : folders) {
+    if (IsFile(folder / "catalog.json")) return folder;
+  }
+  return std::nullopt;
+}
+
+// Null when there is no such bundled model.
+Result<std::optional<CatalogEntry>> FindBundled(const std::string& id) {
+  const std::optional<fs::path> folder = FindModelsFolder();
+  if (!folder.has_value()) return std::optional<CatalogEntry>();
+  TRY_ASSIGN(const std::string json,
+             ReadWholeFile((*folder / "catalog.json").string(), kMaxCatalogBytes));
+  TRY_ASSIGN(std::vector<CatalogEntry> entries, ReadCatalog(json));
+  for (CatalogEntry& entry : entries) {
+    if (entry.id == id && !entry.parts.empty())
+      return std::optional<CatalogEntry>(std::move(entry));
+  }
+  return std::optional<CatalogEntry>();
+}
+
+// Bytes in memory, owned.
+class OwnedSource final : public ByteSource {
+ public:
+  explicit OwnedSource(Buffer<uint8_t> bytes) : bytes_(std::move(bytes)) {}
+  uint64_t size() const override { return bytes_.size(); }
+  Status ReadAt(uint64_t offset, std::span<uint8_t> destination) override {
+    return MemorySource(bytes_.span()).ReadAt(offset, destination);
+  }
+
+ private:
+  Buffer<uint8_t> bytes_;
+};
+
+class BufferSink final : public ByteSink {
+ public:
+  explicit BufferSink(std::span<uint8_t> room) : room_(room) {}
+  Status Write(std::span<const uint8_t> bytes) override {
+    if (bytes.size() > room_.size()) return MakeError(Code::kIo, "more bytes than were planned");
+    std::copy(bytes.begin(), bytes.end(), room_.begin());
+    room_ = room_.subspan(bytes.size());
+    return {};
+  }
+
+ private:
+  std::span<uint8_t> room_;
+};
+
+Result<std::unique_ptr<ByteSource>> ConvertInMemory(const ModelFolder& folder) {
+  TRY_ASSIGN(const std::unique_ptr<Conversion> conversion,
+             Conversion::FromHuggingFace(folder.view(), {}));
+  TRY_ASSIGN(Buffer<uint8_t> bytes,
+             Buffer<uint8_t>::Make(conversion->output_bytes(), "the converted model"));
+  BufferSink sink(bytes.span());
+  TRY(conversion->Write(&sink));
+  return std::unique_ptr<ByteSource>(new OwnedSource(std::move(bytes)));
+}
+
+Result<std::unique_ptr<ByteSource>> OpenBundled(const CatalogEntry& entry) {
+  const std::optional<fs::path> folder = FindModelsFolder();
+  CHECK(folder.has_value());
+  uint64_t total_bytes = 0;
+  for (const CatalogPart& part : entry.parts) total_bytes += part.bytes;
+  TRY_ASSIGN(Buffer<uint8_t> bytes, Buffer<uint8_t>::Make(total_bytes, "the bundled model"));
+  std::span<uint8_t> room = bytes.span();
+  for (const CatalogPart& part : entry.parts) {
+    const std::string path = (*folder / part.url).string();
+    TRY_ASSIGN(const std::unique_ptr<ByteSource> source, OpenFile(path));
+    if (source->size() != part.bytes) {
+      return MakeError(Code::kChecksum, path + " has " + std::to_string(source->size()) +
+                                            " bytes; the catalog says " +
+                                            std::to_string(part.bytes));
+    }
+    TRY(source->ReadAt(0, room.first(part.bytes)));
+    Sha256 hash;
+    hash.Add(room.first(part.bytes));
+    if (hash.Finish() != part.sha256) {
+      return MakeError(Code::kChecksum,
+                       path + " is not what the catalog says: its SHA-256 differs");
+    }
+    room = room.subspan(part.bytes);
+  }
+  return std::unique_ptr<ByteSource>(new OwnedSource(std::move(bytes)));
+}
+
+// Everything of an engine but the kernels' model.
+Result<std::unique_ptr<Engine>> LoadReference(const ModelArguments& arguments) {
+  TRY_ASSIGN(const std::unique_ptr<ByteSource> gguf, OpenModel(arguments.model));
+  TRY_ASSIGN(const GgufHeader header, ReadGgufHeader(gguf.get()));
+  auto engine = std::make_unique<Engine>();
+  LoadOptions options;
+  options.context = arguments.context;
+  TRY_ASSIGN(engine->plan, MakePlan(header, gguf->size(), options));
+  engine->kernels = "reference";
+  TRY_ASSIGN(const uint32_t usable_ids,
+             OpenTokenizer(header, engine->plan.config.vocab_size, engine.get()));
+  reference::Weights weights;
+  if (IsModelFolder(arguments.model)) {
+    TRY_ASSIGN(const ModelFolder folder, OpenModelFolder(arguments.model));
+    ByteSource* const shards[] = {folder.weights.get()};
+    TRY_ASSIGN(weights, reference::ReadSafetensorsWeights(shards, engine->plan.config));
+  } else {
+    TRY_ASSIGN(weights, reference::ReadGgufWeights(*gguf, header, engine->plan.config));
+  }
+  TRY_ASSIGN(engine->model, reference::Gpt2::Make(engine->plan.config, std::move(weights),
+                                                  engine->plan.context, usable_ids));
+  return engine;
+}
+
+Result<std::unique_ptr<Engine>> LoadKernels(const ModelArguments& arguments) {
+  TRY_ASSIGN(const std::unique_ptr<ByteSource> source, OpenModel(arguments.model));
+  LoadOptions options;
+  options.context = arguments.context;
+  options.threads = arguments.threads;
+  if (options.threads == 0) {
+    options.threads = std::clamp((std::thread::hardware_concurrency() + 1) / 2, 1u, 8u);
+  }
+  return LoadGguf(*source, options);
+}
+
+}  // namespace
+
+void DeclareModelArguments(Arguments& arguments, ModelArguments* values) {
+  arguments.Value("model", "MODEL",
+                  "a GGUF file, a Hugging Face folder, or a bundled model's id (parley-17m)",
+                  &values->model);
+  arguments.Value("threads", "N", "threads (half of the processor's, at most 8)", &values->threads);
+  arguments.Value("context", "N", "tokens of context (the model's own, at most 2048)",
+                  &values->context);
+  arguments.Value("chat-format", "ID",
+                  "role_tokens, eos_turns, transcript, completion or chatml (the model's own)",
+                  &values->chat_format);
+}
+
+void DeclareEngineArgument(Arguments& arguments, const char* name, const char* help,
+                           std::string* engine) {
+  arguments.Value(name, "ENGINE", help, [engine](std::string_view value) -> Status {
+    if (value != "kernels" && value != "reference") {
+      return MakeError(Code::kBadArg,
+                       "expected kernels or reference, found '" + std::string(value) + "'");
+    }
+    *engine = value;
+    return {};
+  });
+}
+
+Result<std::unique_ptr<ByteSource>> OpenModel(const std::string& model) {
+  if (IsModelFolder(model)) {
+    TRY_ASSIGN(const ModelFolder folder, OpenModelFolder(model));
+    return ConvertInMemory(folder);
+  }
+  if (IsFile(model)) return OpenFile(model);
+  TRY_ASSIGN(const std::optional<CatalogEntry> entry, FindBundled(model));
+  if (entry.has_value()) return OpenBundled(*entry);
+  return MakeError(Code::kIo,
+                   "no model '" + model +
+                       "': neither a file, nor a folder with a config.json, nor the id of "
+                       "a bundled model");
+}
+
+Result<std::unique_ptr<Engine>> LoadModel(const ModelArguments& arguments) {
+  std::optional<ChatFormat> format;
+  if (!arguments.chat_format.empty()) {
+    TRY_ASSIGN(format, ParseChatFormat(arguments.chat_format));
+  }
+  auto engine = arguments.engine == "reference" ? LoadReference(arguments) : LoadKernels(arguments);
+  if (engine.ok() && format.has_value()) (*engine)->format = *format;
+  return engine;
+}
+
+Result<GenerationOptions> ChatPreset(const std::string& model, ChatFormat format) {
+  GenerationOptions options;
+  TRY_ASSIGN(const std::optional<CatalogEntry> entry, FindBundled(model));
+  if (entry.has_value() && !entry->preset.empty()) {
+    for (const auto& [name, value] : entry->preset) TRY(SetOption(name, value, &options));
+    return options;
+  }
+  const bool base = format == ChatFormat::kTranscript || format == ChatFormat::kCompletion;
+  options.temperature = base ? 0.8 : 0.7;
+  options.top_k = 40;
+  options.top_p = base ? 0.95 : 0.92;
+  options.repetition_penalty = 1.1;
+  options.max_tokens = base ? 128 : 64;
+  // DialoGPT repeats itself without.
+  if (format == ChatFormat::kEosTurns) options.no_repeat_ngram_size = 3;
+  return options;
+}
+
+}  // namespace parley
