@@ -5,7 +5,7 @@
     check_gguf.py --parley PROGRAM     makes small random folders and checks every type that the program writes
 
 Checked: that the package reads the file; every tensor's name, shape and type; every block's bytes against the
-package's quantizer; vocabulary, merges, token types and special ids. Needs gguf and numpy (scripts/check_gguf.txt).
+package's quantizer; vocabulary, merges, token types and special ids. Needs PyPI's gguf (0.16 or newer).
 """
 import argparse
 import json
@@ -169,9 +169,8 @@ def make_folder(folder, untied, dtype, prefix, seed):
     (folder / "vocab.json").write_text(json.dumps({token: i for i, token in enumerate(tokens)}))
     (folder / "merges.txt").write_text("#version: 0.2\nt h\nth e\n", encoding="utf-8")
     (folder / "special_tokens_map.json").write_text(json.dumps({
-        "bos_token": "<|endoftext|>", "eos_token": {"content": "<|endoftext|>", "lstrip": False},
-        "additional_special_tokens": ["<|user|>", "<|assistant|>", "<|system|>"]}).replace(
-            '{"content": "<|endoftext|>", "lstrip": false}', '"<|endoftext|>"'))
+        "bos_token": "<|endoftext|>", "eos_token": "<|endoftext|>",
+        "additional_special_tokens": ["<|user|>", "<|assistant|>", "<|system|>"]}))
 
 
 def check_program(program):
