@@ -58,6 +58,11 @@ void AppendJsonNumber(double value, std::string* json) {
     return;
   }
   char text[32];
+  if (value == std::trunc(value) && std::abs(value) < 1e15) {
+    std::snprintf(text, sizeof(text), "%.0f", value);
+    *json += text;
+    return;
+  }
   for (int digits = 1; digits <= 17; ++digits) {
     std::snprintf(text, sizeof(text), "%.*g", digits, value);
     if (std::strtod(text, nullptr) == value) break;

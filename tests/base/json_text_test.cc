@@ -44,6 +44,10 @@ TEST_CASE("Numbers are the shortest that read back") {
   CHECK(Number(0.1) == "0.1");
   CHECK(Number(-2.5) == "-2.5");
   CHECK(Number(1) == "1");
+  CHECK(Number(40) == "40");
+  CHECK(Number(-100) == "-100");
+  CHECK(Number(1234.5) == "1234.5");
+  CHECK(Number(1e15) == "1e+15");
   CHECK(Number(9007199254740991) == "9007199254740991");
   for (double value : {1.0 / 3, 1e-300, 5e-324, 1.7976931348623157e308, 0.1 + 0.2}) {
     CHECK(std::strtod(Number(value).c_str(), nullptr) == value);
