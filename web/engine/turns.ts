@@ -26,6 +26,7 @@ export class Turns {
 /** `promise`, or AbortError as soon as the signal aborts. */
 export async function orAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
   if (signal === undefined) return promise;
+  promise.catch(() => {}); // may fail after nobody waits for it any more
   throwIfAborted(signal);
   let onAbort: () => void = () => {};
   const aborted = new Promise<never>((_, reject) => {

@@ -1,0 +1,363 @@
+// The public API over a made-up worker: OpenAI's shapes, turns, aborts, and what happens when the worker dies.
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
+import { createEngine, ParleyError } from "../../../web/engine/index";
+import type { ChatCompletionChunk, Engine, EngineState } from "../../../web/engine/types";
+import { FakeWorker } from "../support/fake_worker";
+
+vi.mock("../../../web/engine/worker_url", () => ({
+  defaultBaseUrl: () => "https://host.example/chat/",
+  workerScript: (baseUrl: string) => `${baseUrl}worker.js`,
+}));
+
+const messages = [{ role: "user" as const, content: "Hello" }];
+let states: EngineState[];
+let engine: Engine;
+
+beforeEach(() => {
+  vi.stubGlobal("Worker", FakeWorker);
+  vi.stubGlobal("location", new URL("https://host.example/chat/?build=simd128"));
+  vi.stubGlobal("navigator", {});
+  states = [];
+  engine = createEngine({ onState: (state) => states.push(state) });
+});
+
+afterEach(async () => {
+  await engine.dispose();
+  FakeWorker.reset();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+const kinds = () => states.map(({ state }) => state);
+
+async function collect<T>(stream: AsyncIterable<T>): Promise<{ chunks: T[]; error: unknown }> {
+  const chunks: T[] = [];
+  try {
+    for await (const chunk of stream) chunks.push(chunk);
+  } catch (error) {
+    return { chunks, error };
+  }
+  return { chunks, error: null };
+}
+
+const textOf = (chunks: ChatCompletionChunk[]) =>
+  chunks.map(({ choices }) => choices[0]?.delta.content ?? "").join("");
+
+describe("loading", () => {
+  test("the worker gets the base address, the forced build and the options", async () => {
+    const progress = vi.fn();
+    const info = await engine.load("tiny", { context: 32, threads: 2, onProgress: progress });
+    expect(info.id).toBe("tiny");
+    expect(FakeWorker.last.url).toBe("https://host.example/chat/worker.js");
+    expect(FakeWorker.last.setup).toMatchObject({ baseUrl: "https://host.example/chat/", build: "simd128" });
+    expect(FakeWorker.last.loads).toEqual([
+      { source: { kind: "name", name: "tiny" }, options: { context: 32, threads: 2 } },
+    ]);
+    expect(progress).toHaveBeenCalledWith({ phase: "load", loaded: 1, total: 2 });
+    expect(kinds()).toEqual(["loading", "loading", "ready"]);
+  });
+
+  test("a failure is a state and an exception, and the next load starts afresh", async () => {
+    FakeWorker.loadError = "HASH_MISMATCH";
+    await expect(engine.load("tiny")).rejects.toMatchObject({ code: "HASH_MISMATCH", name: "ParleyError" });
+    expect(engine.state).toMatchObject({ state: "failed", code: "HASH_MISMATCH" });
+    FakeWorker.loadError = null;
+    await engine.load("tiny");
+    expect(engine.state.state).toBe("ready");
+    expect(FakeWorker.all).toHaveLength(2);
+  });
+
+  test("a worker that dies while loading fails that load and is not started again by itself", async () => {
+    FakeWorker.dieWhileLoading = true;
+    await expect(engine.load("tiny")).rejects.toMatchObject({ code: "WORKER_CRASHED" });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(FakeWorker.all).toHaveLength(1);
+    expect(engine.state.state).toBe("failed");
+  });
+
+  test("a signal that aborts makes it AbortError and idle", async () => {
+    const controller = new AbortController();
+    const loading = engine.load("tiny", { signal: controller.signal });
+    controller.abort();
+    await expect(loading).rejects.toMatchObject({ name: "AbortError" });
+    expect(engine.state.state).toBe("idle");
+  });
+
+  test("another model takes the place of the first, in a fresh worker", async () => {
+    await engine.load("one");
+    const first = FakeWorker.last;
+    await engine.load("two");
+    expect(first.terminated).toBe(true);
+    expect(engine.state).toMatchObject({ state: "ready", info: { id: "two" } });
+  });
+
+  test("a model that turns out wrong before it is loaded leaves the first untouched", async () => {
+    await engine.load("one");
+    const first = FakeWorker.last;
+    FakeWorker.prepareError = "BAD_MAGIC";
+    await expect(engine.load("two")).rejects.toMatchObject({ code: "BAD_MAGIC" });
+    expect(first.terminated).toBe(false);
+    expect(engine.state).toMatchObject({ state: "ready", info: { id: "one" } });
+  });
+
+  test("without a model, calls say so", async () => {
+    await expect(engine.tokenize("a")).rejects.toMatchObject({ code: "NOT_LOADED" });
+    await expect(engine.chat.completions.create({ messages })).rejects.toMatchObject({ code: "NOT_LOADED" });
+    await engine.load("tiny");
+    await engine.unload();
+    await expect(engine.tokenize("a")).rejects.toMatchObject({ code: "NOT_LOADED" });
+    expect(engine.state.state).toBe("idle");
+  });
+
+  test("calls made during a load wait for it", async () => {
+    void engine.load("tiny");
+    expect(await engine.tokenize("abc")).toEqual([0, 1, 2]);
+    expect(await engine.countTokens(messages)).toEqual({ tokens: 1, context: 64, dropped: [false] });
+    expect(await engine.countTokens("abcd")).toEqual({ tokens: 4, context: 64, dropped: [] });
+  });
+});
+
+describe("chat", () => {
+  beforeEach(async () => {
+    await engine.load("tiny");
+    states.length = 0;
+  });
+
+  test("a whole reply has OpenAI's shape", async () => {
+    FakeWorker.scripts = [{ tokens: ["Hel", "lo"], end: "length" }];
+    const reply = await engine.chat.completions.create({ messages, logprobs: true });
+    expect(reply).toMatchObject({
+      object: "chat.completion",
+      model: "tiny",
+      choices: [{ index: 0, message: { role: "assistant", content: "Hello" }, finish_reason: "length" }],
+      usage: {
+        prompt_tokens: 5,
+        completion_tokens: 2,
+        total_tokens: 7,
+        prompt_tokens_details: { cached_tokens: 2 },
+      },
+      parley: {
+        options: { seed: 9 },
+        ids: [0, 1],
+        prompt_ids: [1, 2, 3],
+        dropped_messages: [false],
+        context: { used: 7, total: 64 },
+        // 3 of 5 prompt tokens were computed, in 30 ms; one token after the first took 20 ms.
+        timings: { prompt_ms: 30, prompt_per_second: 100, predicted_ms: 20, predicted_per_second: 50 },
+      },
+    });
+    expect(reply.id).toMatch(/^chatcmpl-/);
+    expect(reply.choices[0]?.logprobs?.content.map(({ token }) => token)).toEqual(["Hel", "lo"]);
+    expect(kinds()).toEqual(["generating", "ready"]);
+  });
+
+  test("a streamed reply starts with the role, ends with the reason, then usage when asked for", async () => {
+    FakeWorker.scripts = [{ tokens: ["a", "b"], end: "stop" }];
+    const stream = await engine.chat.completions.create({
+      messages,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    const { chunks, error } = await collect(stream);
+    expect(error).toBeNull();
+    expect(chunks[0]?.choices[0]?.delta).toEqual({ role: "assistant", content: "" });
+    expect(textOf(chunks)).toBe("ab");
+    expect(chunks.at(-2)).toMatchObject({
+      choices: [{ delta: {}, finish_reason: "stop" }],
+      parley: { ids: [0, 1] },
+    });
+    expect(chunks.at(-1)).toMatchObject({ choices: [], usage: { completion_tokens: 2 } });
+    expect(new Set(chunks.map(({ id }) => id)).size).toBe(1);
+    expect(chunks.slice(0, -1).every(({ usage }) => usage === null)).toBe(true);
+  });
+
+  test("I5: aborting ends the stream with AbortError after what was delivered, and the next call works", async () => {
+    FakeWorker.scripts = [
+      { tokens: ["a", "b"], end: "hang" },
+      { tokens: ["c"], end: "stop" },
+    ];
+    const controller = new AbortController();
+    const stream = await engine.chat.completions.create(
+      { messages, stream: true },
+      { signal: controller.signal },
+    );
+    const chunks: ChatCompletionChunk[] = [];
+    let error: unknown = null;
+    try {
+      for await (const chunk of stream) {
+        chunks.push(chunk);
+        if (chunk.choices[0]?.delta.content === "b") controller.abort();
+      }
+    } catch (thrown) {
+      error = thrown;
+    }
+    expect(error).toMatchObject({ name: "AbortError" });
+    expect(textOf(chunks)).toBe("ab");
+    expect(chunks.at(-1)).toMatchObject({ choices: [{ finish_reason: null }], parley: { ids: [0, 1] } });
+    const next = await engine.chat.completions.create({ messages });
+    expect(next.choices[0]?.message.content).toBe("c");
+  });
+
+  test("leaving the loop early stops the reply", async () => {
+    FakeWorker.scripts = [
+      { tokens: ["a", "b", "c"], end: "hang" },
+      { tokens: ["d"], end: "stop" },
+    ];
+    for await (const chunk of await engine.chat.completions.create({ messages, stream: true })) {
+      if (chunk.choices[0]?.delta.content === "a") break;
+    }
+    expect((await engine.chat.completions.create({ messages })).choices[0]?.message.content).toBe("d");
+  });
+
+  test("calls take turns in the order in which they were made", async () => {
+    FakeWorker.scripts = ["1", "2", "3"].map((text) => ({ tokens: [text], end: "stop" }));
+    const order: string[] = [];
+    await Promise.all(
+      ["a", "b", "c"].map(async (content) => {
+        await engine.chat.completions.create({ messages: [{ role: "user", content }] });
+        order.push(content);
+      }),
+    );
+    expect(order).toEqual(["a", "b", "c"]);
+    expect(
+      FakeWorker.last.requests.map(({ prompt }) =>
+        prompt.kind === "chat" ? prompt.messages[0]?.content : "",
+      ),
+    ).toEqual(["a", "b", "c"]);
+  });
+
+  test("a call that is aborted while it waits never reaches the worker", async () => {
+    FakeWorker.scripts = [{ tokens: ["a", "b", "c"], end: "stop" }];
+    const first = engine.chat.completions.create({ messages });
+    const controller = new AbortController();
+    const second = engine.chat.completions.create({ messages }, { signal: controller.signal });
+    controller.abort();
+    await expect(second).rejects.toMatchObject({ name: "AbortError" });
+    await first;
+    expect(FakeWorker.last.requests).toHaveLength(1);
+  });
+
+  test("I3: an error of the core ends the reply, not the worker", async () => {
+    FakeWorker.scripts = [{ tokens: ["a"], end: "NONFINITE" }];
+    await expect(engine.chat.completions.create({ messages })).rejects.toMatchObject({ code: "NONFINITE" });
+    expect(FakeWorker.all).toHaveLength(1);
+    expect(engine.state.state).toBe("ready");
+  });
+});
+
+describe("completion", () => {
+  test("echo puts the prompt first, and offsets count it", async () => {
+    await engine.load("tiny");
+    FakeWorker.scripts = [{ tokens: ["ab", "c"], end: "stop" }];
+    const completion = await engine.completions.create({ prompt: "Once ", echo: true, logprobs: 1 });
+    expect(completion).toMatchObject({
+      object: "text_completion",
+      choices: [
+        {
+          text: "Once abc",
+          finish_reason: "stop",
+          logprobs: { tokens: ["ab", "c"], token_logprobs: [-1, -1], text_offset: [5, 7] },
+        },
+      ],
+      usage: { completion_tokens: 2 },
+    });
+    expect(completion.id).toMatch(/^cmpl-/);
+  });
+
+  test("streams the same", async () => {
+    await engine.load("tiny");
+    FakeWorker.scripts = [{ tokens: ["ab", "c"], end: "stop" }];
+    const stream = await engine.completions.create({
+      prompt: "Once ",
+      echo: true,
+      stream: true,
+      logprobs: 0,
+    });
+    const { chunks } = await collect(stream);
+    expect(chunks.map(({ choices }) => choices[0]?.text ?? "").join("")).toBe("Once abc");
+    expect(chunks[2]?.choices[0]?.logprobs?.text_offset).toEqual([7]);
+  });
+});
+
+describe("a worker that fails", () => {
+  beforeEach(() => engine.load("tiny"));
+
+  test("R4: a trap rejects the reply with what was delivered, loads the model again, and the next works", async () => {
+    FakeWorker.scripts = [
+      { tokens: ["a", "b"], end: "trap" },
+      { tokens: ["c"], end: "stop" },
+    ];
+    const { chunks, error } = await collect(await engine.chat.completions.create({ messages, stream: true }));
+    expect(textOf(chunks)).toBe("ab");
+    expect(error).toBeInstanceOf(ParleyError);
+    expect(error).toMatchObject({ code: "WORKER_CRASHED", delivered: { text: "ab", tokens: 2 } });
+    const next = await engine.chat.completions.create({ messages });
+    expect(next.choices[0]?.message.content).toBe("c");
+    expect(FakeWorker.all).toHaveLength(2);
+    expect(FakeWorker.last.loads).toEqual(FakeWorker.all[0]?.loads);
+    expect(kinds()).toContain("restarting");
+    expect(engine.state.state).toBe("ready");
+  });
+
+  test("R5: a worker that dies in the middle is replaced, whatever waits goes on after that", async () => {
+    FakeWorker.scripts = [
+      { tokens: ["a"], end: "hang" },
+      { tokens: ["b"], end: "stop" },
+    ];
+    const running = collect(await engine.chat.completions.create({ messages, stream: true }));
+    const waiting = engine.chat.completions.create({ messages });
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    FakeWorker.last.fail("out of memory");
+    expect((await running).error).toMatchObject({
+      code: "WORKER_CRASHED",
+      message: expect.stringContaining("out of memory"),
+    });
+    expect((await waiting).choices[0]?.message.content).toBe("b");
+  });
+
+  test("R5: when the model cannot be loaded again, that is the state, and calls say so", async () => {
+    FakeWorker.loadError = "OOM";
+    FakeWorker.last.fail("gone");
+    await vi.waitFor(() => expect(engine.state).toMatchObject({ state: "failed", code: "OOM" }));
+    await expect(engine.chat.completions.create({ messages })).rejects.toMatchObject({ code: "NOT_LOADED" });
+  });
+
+  test("R5: restart() ends what runs and brings the model back", async () => {
+    FakeWorker.scripts = [{ tokens: ["a"], end: "hang" }];
+    const running = collect(await engine.chat.completions.create({ messages, stream: true }));
+    await engine.restart();
+    expect((await running).error).toMatchObject({ code: "WORKER_CRASHED" });
+    expect(engine.state.state).toBe("ready");
+    expect(await engine.tokenize("ab")).toEqual([0, 1]);
+  });
+
+  test("after dispose() everything is refused", async () => {
+    FakeWorker.scripts = [{ tokens: ["a"], end: "hang" }];
+    const running = collect(await engine.chat.completions.create({ messages, stream: true }));
+    await engine.dispose();
+    expect((await running).error).toMatchObject({ code: "DISPOSED" });
+    expect(FakeWorker.all.every(({ terminated }) => terminated)).toBe(true);
+    await expect(engine.load("tiny")).rejects.toMatchObject({ code: "DISPOSED" });
+  });
+});
+
+describe("R5: a silent worker", () => {
+  test("is unresponsive after 30 visible seconds, and well again with its next sign of life", async () => {
+    vi.useFakeTimers({ toFake: ["setInterval", "clearInterval", "performance"] });
+    const page = { visibilityState: "visible" };
+    vi.stubGlobal("document", page);
+    await engine.load("tiny");
+    states.length = 0;
+    vi.advanceTimersByTime(29_000);
+    expect(engine.state.state).toBe("ready");
+    page.visibilityState = "hidden";
+    vi.advanceTimersByTime(60_000);
+    expect(engine.state.state).toBe("ready");
+    page.visibilityState = "visible";
+    vi.advanceTimersByTime(1000);
+    expect(engine.state).toMatchObject({ state: "unresponsive", seconds: 30 });
+    FakeWorker.last.send({ kind: "heartbeat" });
+    await vi.waitFor(() => expect(engine.state.state).toBe("ready"));
+    expect(FakeWorker.last.terminated).toBe(false);
+  });
+});

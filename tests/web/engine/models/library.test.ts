@@ -1,0 +1,254 @@
+// The library of stored models over fake IndexedDB and a scripted network: what is fetched, kept, found rotten, deleted.
+import "fake-indexeddb/auto";
+import { createHash } from "node:crypto";
+import { IDBFactory } from "fake-indexeddb";
+import { beforeEach, describe, expect, test } from "vitest";
+import { ModelLibrary, openBlob, PART_BYTES } from "../../../../web/engine/models/library";
+import { IndexedDbParts, MemoryParts, type OpenedStore } from "../../../../web/engine/models/part_store";
+import { openDatabase } from "../../../../web/engine/models/records";
+import { FakeWorld } from "../../support/fake_world";
+
+const BASE = "https://host.example/";
+const CATALOG = `${BASE}models/catalog.json`;
+const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+const quiet = () => {};
+const running = new AbortController().signal;
+
+/** Distinct bytes for each seed. */
+function fill(length: number, seed: number): Uint8Array<ArrayBuffer> {
+  return Uint8Array.from({ length }, (_, index) => (index * 7 + seed * 101) & 255);
+}
+
+interface Model {
+  id: string;
+  parts: Uint8Array<ArrayBuffer>[];
+}
+
+function serve(world: FakeWorld, ...models: Model[]): void {
+  const entries = models.map(({ id, parts }) => ({
+    id,
+    name: `Model ${id}`,
+    description: "",
+    revision: "1",
+    license: "MIT",
+    license_url: "LICENSE",
+    languages: [],
+    architecture: "gpt2",
+    quantization: "Q8_0",
+    parameters: 1,
+    context: 8,
+    chat_format: "completion",
+    preset: {},
+    files: [
+      {
+        url: `${id}.gguf`,
+        bytes: parts.reduce((sum, part) => sum + part.length, 0),
+        parts: parts.map((bytes) => ({
+          url: `${sha256(bytes)}.part`,
+          bytes: bytes.length,
+          sha256: sha256(bytes),
+        })),
+      },
+    ],
+  }));
+  world.serve(CATALOG, new TextEncoder().encode(JSON.stringify({ version: 1, models: entries })));
+  for (const bytes of models.flatMap(({ parts }) => parts)) {
+    world.serve(`${BASE}models/${sha256(bytes)}.part`, bytes);
+  }
+}
+
+async function openStore(): Promise<OpenedStore & { parts: IndexedDbParts }> {
+  const database = await openDatabase();
+  return { parts: new IndexedDbParts(database), database, refused: "" };
+}
+
+async function readAll(library: ModelLibrary, id: string): Promise<Uint8Array> {
+  const file = await library.open(id, quiet, running);
+  const target = new Uint8Array(PART_BYTES);
+  const bytes: number[] = [];
+  for (let index = 0; index < file.partCount; index++) {
+    bytes.push(...target.subarray(0, await file.read(index, target)));
+  }
+  await file.close();
+  return Uint8Array.from(bytes);
+}
+
+const partRequests = (world: FakeWorld) => world.requests.filter((url) => url.endsWith(".part"));
+
+let world: FakeWorld;
+const a: Model = { id: "a", parts: [fill(100, 1), fill(80, 2)] };
+const b: Model = { id: "b", parts: [fill(100, 1), fill(60, 3)] }; // shares its first part with a
+
+beforeEach(() => {
+  globalThis.indexedDB = new IDBFactory();
+  world = new FakeWorld();
+  serve(world, a, b);
+});
+
+describe("a stored model", () => {
+  test("is fetched once; the next time nothing but the catalog is asked for", async () => {
+    const library = new ModelLibrary(BASE, await openStore(), world);
+    const expected = Uint8Array.from([...fill(100, 1), ...fill(80, 2)]);
+    expect(await readAll(library, "a")).toEqual(expected);
+    world.requests.length = 0;
+    const again = new ModelLibrary(BASE, await openStore(), world);
+    expect((await again.open("a", quiet, running)).fromStorage).toBe(true);
+    expect(await readAll(again, "a")).toEqual(expected);
+    expect(partRequests(world)).toEqual([]);
+  });
+
+  test("loads without a network", async () => {
+    await readAll(new ModelLibrary(BASE, await openStore(), world), "a");
+    world.isOnline = false;
+    expect((await readAll(new ModelLibrary(BASE, await openStore(), world), "a")).length).toBe(180);
+    expect(world.cameOnline).toBe(0);
+  });
+
+  test("resumes with the parts that are missing", async () => {
+    world.answers.set(`${BASE}models/${sha256(fill(80, 2))}.part`, () => new Response("", { status: 404 }));
+    const library = new ModelLibrary(BASE, await openStore(), world);
+    await expect(library.open("a", quiet, running)).rejects.toMatchObject({ code: "HTTP_STATUS" });
+    expect(await library.stored()).toEqual([{ id: "a", name: "Model a", bytes: 100, complete: false }]);
+    serve(world, a);
+    world.requests.length = 0;
+    await library.open("a", quiet, running);
+    expect(partRequests(world)).toEqual([`${BASE}models/${sha256(fill(80, 2))}.part`]);
+  });
+
+  test("shares parts with another, and keeps them when one of the two is deleted", async () => {
+    const library = new ModelLibrary(BASE, await openStore(), world);
+    await readAll(library, "a");
+    world.requests.length = 0;
+    await readAll(library, "b");
+    expect(partRequests(world)).toHaveLength(1);
+    await library.remove("a");
+    world.requests.length = 0;
+    expect((await readAll(library, "b")).length).toBe(160);
+    expect(partRequests(world)).toEqual([]);
+    await library.remove("b");
+    const { parts } = await openStore();
+    expect(await parts.read(sha256(fill(100, 1)), new Uint8Array(100))).toBe(-1);
+    expect(await library.stored()).toEqual([]);
+  });
+
+  test("D16: a part that rotted is found while loading, and it alone is fetched again", async () => {
+    const store = await openStore();
+    const library = new ModelLibrary(BASE, store, world);
+    const expected = await readAll(library, "a");
+    const rotten = fill(80, 2);
+    rotten[79] = (rotten[79] as number) ^ 128;
+    await store.parts.write(sha256(fill(80, 2)), rotten);
+    world.requests.length = 0;
+    expect(await readAll(library, "a")).toEqual(expected);
+    expect(partRequests(world)).toEqual([`${BASE}models/${sha256(fill(80, 2))}.part`]);
+  });
+
+  test("D16: a part that was evicted is fetched again", async () => {
+    const store = await openStore();
+    const library = new ModelLibrary(BASE, store, world);
+    const expected = await readAll(library, "a");
+    await store.parts.remove(sha256(fill(100, 1)));
+    expect(await readAll(library, "a")).toEqual(expected);
+  });
+
+  test("D12: bytes without a record are not a part", async () => {
+    const store = await openStore();
+    await store.parts.write(sha256(fill(100, 1)), new Uint8Array(100));
+    await readAll(new ModelLibrary(BASE, store, world), "a");
+    expect(partRequests(world)).toHaveLength(2);
+  });
+
+  test("verifying counts bad parts and forgets them", async () => {
+    const store = await openStore();
+    const library = new ModelLibrary(BASE, store, world);
+    await readAll(library, "a");
+    expect(await library.verify("a")).toEqual({ ok: true, bad_parts: 0 });
+    await store.parts.write(sha256(fill(80, 2)), new Uint8Array(80));
+    expect(await library.verify("a")).toEqual({ ok: false, bad_parts: 1 });
+    world.requests.length = 0;
+    await readAll(library, "a");
+    expect(partRequests(world)).toHaveLength(1);
+    expect(await library.verify("a")).toEqual({ ok: true, bad_parts: 0 });
+    await expect(library.verify("c")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  test("a new revision takes the place of the old one and leaves no part behind", async () => {
+    const store = await openStore();
+    const library = new ModelLibrary(BASE, store, world);
+    await readAll(library, "a");
+    serve(world, { id: "a", parts: [fill(100, 1), fill(90, 9)] });
+    expect((await readAll(library, "a")).length).toBe(190);
+    expect(await store.parts.read(sha256(fill(80, 2)), new Uint8Array(80))).toBe(-1);
+    expect(await library.stored()).toEqual([{ id: "a", name: "Model a", bytes: 190, complete: true }]);
+  });
+});
+
+describe("storage that fails", () => {
+  class FullParts extends IndexedDbParts {
+    room = 1;
+    override async write(hash: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+      if (this.room === 0) throw new DOMException("full", "QuotaExceededError");
+      this.room -= 1;
+      await super.write(hash, bytes);
+    }
+  }
+
+  test("D15: when it is full the rest stays in memory, is said, and can be deleted", async () => {
+    const database = await openDatabase();
+    const library = new ModelLibrary(BASE, { parts: new FullParts(database), database, refused: "" }, world);
+    expect((await readAll(library, "a")).length).toBe(180);
+    expect(library.notices).toContainEqual({
+      code: "STORAGE_MEMORY",
+      detail: "the browser's storage is full",
+    });
+    expect(await library.stored()).toMatchObject([{ id: "a", complete: false }]);
+    await library.remove("a");
+    expect(await library.stored()).toEqual([]);
+  });
+
+  test("R12: without any storage the model runs from memory, which is given back after loading", async () => {
+    const parts = new MemoryParts();
+    const library = new ModelLibrary(BASE, { parts, database: null, refused: "SecurityError: no" }, world);
+    expect((await readAll(library, "a")).length).toBe(180);
+    expect(library.notices).toEqual([{ code: "STORAGE_MEMORY", detail: "SecurityError: no" }]);
+    expect(await parts.read(sha256(fill(100, 1)), new Uint8Array(100))).toBe(-1);
+    expect((await readAll(library, "a")).length).toBe(180);
+  });
+});
+
+describe("other sources", () => {
+  test("a file without parts is cut into parts and found again", async () => {
+    const bytes = fill(PART_BYTES + 1000, 5);
+    world.serve("https://files.example/some/model.gguf", bytes);
+    const library = new ModelLibrary(BASE, await openStore(), world);
+    const url = "https://files.example/some/model.gguf";
+    const file = await library.open(url, quiet, running);
+    expect(file).toMatchObject({
+      id: url,
+      name: "model.gguf",
+      bytes: bytes.length,
+      partCount: 2,
+      fromStorage: false,
+    });
+    const target = new Uint8Array(PART_BYTES);
+    expect(await file.read(1, target)).toBe(1000);
+    expect(target.slice(0, 1000)).toEqual(bytes.slice(PART_BYTES));
+    world.requests.length = 0;
+    expect((await library.open(url, quiet, running)).fromStorage).toBe(true);
+    expect(world.requests).toEqual([]);
+  });
+
+  test("an id that no catalog has is NOT_FOUND", async () => {
+    const library = new ModelLibrary(BASE, await openStore(), world);
+    await expect(library.open("gpt-9", quiet, running)).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
+  test("a file of the user's is read where it lies", async () => {
+    const bytes = fill(PART_BYTES + 5, 4);
+    const file = openBlob(new Blob([bytes]), "mine.gguf");
+    const target = new Uint8Array(PART_BYTES);
+    expect(file.partCount).toBe(2);
+    expect(await file.read(1, target)).toBe(5);
+    expect(target.slice(0, 5)).toEqual(bytes.slice(PART_BYTES));
+  });
+});
