@@ -25,7 +25,10 @@ export function App({ page }: { page: PageState }) {
 
 function Page() {
   const page = usePage();
-  const settingsOpen = useSignal(false);
+  const sheet = useSignal<"none" | "settings" | "model">("none");
+  const closeSheet = () => {
+    sheet.value = "none";
+  };
   const conversation = page.conversation.value;
   const title = conversation?.conversation.value.title ?? "";
   const newChat = () => {
@@ -43,20 +46,17 @@ function Page() {
         title={title}
         canStartNew={(conversation?.path.value.length ?? 0) > 0}
         onNewChat={newChat}
+        onModel={() => {
+          sheet.value = "model";
+        }}
         onSettings={() => {
-          settingsOpen.value = true;
+          sheet.value = "settings";
         }}
       />
       <Notices conversation={conversation} />
       <main class="main">{conversation !== null && <Talk conversation={conversation} />}</main>
-      <ModelPanel />
-      <Settings
-        open={settingsOpen.value}
-        conversation={conversation}
-        onClose={() => {
-          settingsOpen.value = false;
-        }}
-      />
+      <ModelPanel open={sheet.value === "model"} onClose={closeSheet} />
+      <Settings open={sheet.value === "settings"} conversation={conversation} onClose={closeSheet} />
       {conversation !== null && <Announcer conversation={conversation} />}
     </>
   );
@@ -97,7 +97,7 @@ function useKeys(conversation: ConversationState | null, newChat: () => void): v
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.isComposing) return;
-      if (event.key === "Escape" && document.querySelector("dialog[open], :popover-open") === null) {
+      if (event.key === "Escape" && document.querySelector("dialog[open]") === null) {
         if (conversation?.busy.peek() === true) {
           conversation.stop();
           focusMessage();

@@ -222,14 +222,10 @@ export class FakeEngine implements Engine {
 
   private dropped(messages: readonly ChatMessage[]): boolean[] {
     const flags = messages.map(() => false);
-    const kept = () => messages.filter((_, index) => !flags[index]);
-    for (
-      let first = 0;
-      first + 1 < messages.length && tokensOf(kept()) > this.info.context * 0.75;
-      first += 2
-    ) {
-      flags[first] = true;
-      flags[first + 1] = true;
+    let tokens = tokensOf(messages);
+    for (let first = 0; first + 1 < messages.length && tokens > this.info.context * 0.75; first += 2) {
+      flags.fill(true, first, first + 2);
+      tokens -= tokensOf(messages.slice(first, first + 2)) - 1;
     }
     return flags;
   }

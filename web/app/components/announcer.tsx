@@ -9,13 +9,20 @@ import { isReply } from "../state/messages";
 import { usePage } from "../state/page";
 
 const INTERVAL_MS = 500;
+const LONGEST = 4000; // UTF-16 units at a time
 const KEPT = 8; // announcements left in the region; older ones have been read
 
 /** Where the last finished sentence of `text` ends; all of it once the text is `whole`. */
 export function finishedLength(text: string, locale: string, whole: boolean): number {
   if (whole) return text.length;
   let last = 0;
-  for (const { index } of new Intl.Segmenter(locale, { granularity: "sentence" }).segment(text)) last = index;
+  if ("Segmenter" in Intl) {
+    for (const { index } of new Intl.Segmenter(locale, { granularity: "sentence" }).segment(text))
+      last = index;
+  } else {
+    for (const { index, 0: end } of text.matchAll(/[.!?…]["')\]]*\s|[。！？]|\n/gu))
+      last = index + end.length;
+  }
   return last;
 }
 
@@ -37,7 +44,7 @@ export function Announcer({ conversation }: { conversation: ConversationState })
     let timer = 0;
     const speak = (text: string, whole: boolean) => {
       if (speaking === null) return;
-      const rest = text.slice(speaking.said);
+      const rest = text.slice(speaking.said, speaking.said + LONGEST);
       const length = finishedLength(rest, language.peek(), whole);
       if (length > 0) say(rest.slice(0, length));
       speaking.said += length;

@@ -6,6 +6,7 @@ import { useLayoutEffect, useRef } from "preact/hooks";
 import { atNextFrame } from "../state/ticks";
 
 const BLOCK_LENGTH = 2000; // UTF-16 units; a line longer than this is split
+const FRAME_LENGTH = 16_384; // UTF-16 units drawn a frame
 const LONG = 20; // blocks, from which on those out of sight are not laid out
 
 /** Draws a text into `root`, one block a line, and appends what was added since. */
@@ -15,19 +16,22 @@ export class BlockWriter {
 
   constructor(private readonly root: HTMLElement) {}
 
-  show(text: string): void {
-    if (text === this.shown) return;
+  /** Draws at most FRAME_LENGTH more of the text; false when there is more to draw. */
+  show(text: string): boolean {
     if (!text.startsWith(this.shown)) {
       this.root.replaceChildren();
+      delete this.root.dataset.long;
       this.shown = "";
       this.last = null;
     }
-    const added = text.slice(this.shown.length);
-    this.shown = text;
-    for (const [index, line] of added.split("\n").entries()) {
+    const from = this.shown.length;
+    const to = Math.min(text.length, from + FRAME_LENGTH);
+    this.shown = text.slice(0, to);
+    for (const [index, line] of text.slice(from, to).split("\n").entries()) {
       if (index > 0) this.last = null;
       this.append(line, index > 0);
     }
+    return to === text.length;
   }
 
   private append(line: string, starts: boolean): void {
@@ -80,22 +84,19 @@ export function GrowingText({ text, streaming = false }: GrowingTextProps) {
     if (root.current === null) return;
     writer.current ??= new BlockWriter(root.current);
     const blocks = writer.current;
-    if (typeof text === "string") {
-      blocks.show(text);
-      return;
-    }
-    blocks.show(text.peek());
-    let pending: (() => void) | null = null;
+    const now = () => (typeof text === "string" ? text : text.peek());
+    let cancel: (() => void) | null = null;
+    const draw = () => {
+      cancel = null;
+      if (!blocks.show(now())) cancel = atNextFrame(draw);
+    };
+    draw();
     const stop = effect(() => {
-      text.value;
-      pending ??= atNextFrame(() => {
-        pending = null;
-        blocks.show(text.peek());
-      });
+      if (typeof text !== "string" && text.value.length > 0) cancel ??= atNextFrame(draw);
     });
     return () => {
       stop();
-      pending?.();
+      cancel?.();
     };
   }, [text]);
 

@@ -40,7 +40,7 @@ export function NumberField({ name, range, overrides, preset, onChange }: Number
       <label class="option-name" for={id}>
         {label}
       </label>
-      <span class="option-control">
+      <span class={range.slider === undefined ? "option-control" : "option-control option-slider"}>
         {range.slider !== undefined && (
           <input
             type="range"

@@ -3,7 +3,7 @@
 import { useSignal } from "@preact/signals";
 import { failureText, formatNumber, t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
-import type { Message, ReplyMessage } from "../state/messages";
+import type { ReplyMessage } from "../state/messages";
 import { usePage } from "../state/page";
 import { copyText } from "./copy";
 import { focusMessage } from "./focus";
@@ -11,7 +11,8 @@ import { focusMessage } from "./focus";
 interface ReplyLineProps {
   conversation: ConversationState;
   reply: ReplyMessage;
-  versions: readonly Message[];
+  version: number;
+  versions: number;
   last: boolean;
 }
 
@@ -32,9 +33,8 @@ export function figures(reply: ReplyMessage): string {
   return parts.join(t.value.comma);
 }
 
-export function ReplyLine({ conversation, reply, versions, last }: ReplyLineProps) {
+export function ReplyLine({ conversation, reply, version, versions, last }: ReplyLineProps) {
   if (reply.state === "waiting") return <WaitingLine />;
-  const busy = conversation.busy.value;
   const { failure } = reply;
   const canContinue = last && reply.content !== "" && reply.state !== "done";
   return (
@@ -47,13 +47,12 @@ export function ReplyLine({ conversation, reply, versions, last }: ReplyLineProp
       )}
       <div class="reply-line" data-last={last ? "" : undefined}>
         <span class="figures">{figures(reply)}</span>
-        <Versions conversation={conversation} reply={reply} versions={versions} />
+        <Versions conversation={conversation} reply={reply} version={version} versions={versions} />
         <span class="actions">
           {reply.content !== "" && <CopyButton text={reply.content} />}
           <button
             type="button"
-            class="quiet"
-            aria-disabled={busy}
+            class="quiet changes"
             onClick={() => {
               conversation.regenerate(reply.id);
               focusMessage();
@@ -65,7 +64,6 @@ export function ReplyLine({ conversation, reply, versions, last }: ReplyLineProp
             <button
               type="button"
               class="quiet"
-              aria-disabled={busy}
               onClick={() => {
                 conversation.continueReply();
                 focusMessage();
@@ -120,32 +118,30 @@ function FailureLine({ conversation, code, message }: FailureLineProps) {
   );
 }
 
-function Versions({ conversation, reply, versions }: Omit<ReplyLineProps, "last">) {
-  if (versions.length < 2) return null;
-  const index = versions.findIndex((version) => version.id === reply.id);
+function Versions({ conversation, reply, version, versions }: Omit<ReplyLineProps, "last">) {
+  if (versions < 2) return null;
   const step = (by: number) => {
-    const next = versions[index + by];
+    const next = conversation.versions(reply)[version - 1 + by];
     if (next !== undefined) conversation.showVersion(next.id);
   };
   const text = t.value.reply;
-  const busy = conversation.busy.value;
   return (
-    <span class="versions">
+    <span class="versions changes">
       <button
         type="button"
         class="quiet"
         aria-label={text.previous}
-        aria-disabled={busy || index <= 0}
+        aria-disabled={version <= 1}
         onClick={() => step(-1)}
       >
         ←
       </button>
-      <span class="figures">{text.version(formatNumber(index + 1), formatNumber(versions.length))}</span>
+      <span class="figures">{text.version(formatNumber(version), formatNumber(versions))}</span>
       <button
         type="button"
         class="quiet"
         aria-label={text.next}
-        aria-disabled={busy || index >= versions.length - 1}
+        aria-disabled={version >= versions}
         onClick={() => step(1)}
       >
         →

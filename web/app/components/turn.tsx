@@ -12,13 +12,14 @@ import { ReplyLine } from "./reply_line";
 interface TurnProps {
   conversation: ConversationState;
   message: Message;
-  versions: readonly Message[];
+  version: number;
+  versions: number;
   last: boolean;
   dropped: boolean;
   rule: boolean; // the last of a run of dropped turns
 }
 
-function TurnView({ conversation, message, versions, last, dropped, rule }: TurnProps) {
+function TurnView({ conversation, message, version, versions, last, dropped, rule }: TurnProps) {
   const reply = isReply(message) ? message : null;
   return (
     <>
@@ -36,7 +37,13 @@ function TurnView({ conversation, message, versions, last, dropped, rule }: Turn
             <ReplyWords reply={reply} live={conversation.live} />
           )}
           {reply !== null && reply.state !== "streaming" && (
-            <ReplyLine conversation={conversation} reply={reply} versions={versions} last={last} />
+            <ReplyLine
+              conversation={conversation}
+              reply={reply}
+              version={version}
+              versions={versions}
+              last={last}
+            />
           )}
         </div>
       </article>

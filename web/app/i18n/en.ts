@@ -59,6 +59,8 @@ export const en = {
     placeholder: "Say something",
     send: "Send",
     stop: "Stop",
+    leftOut: (count: string) =>
+      `A text of ${count} characters is more than Parley can read. It was left out.`,
     keys: "Enter sends, Shift+Enter starts a new line.",
   },
   context: {

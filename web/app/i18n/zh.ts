@@ -54,6 +54,7 @@ export const zh: Messages = {
     placeholder: "说点什么",
     send: "发送",
     stop: "停止",
+    leftOut: (count) => `${count} 个字符的文本超出 Parley 能读的长度，没有放进来。`,
     keys: "回车发送，Shift+回车换行。",
   },
   context: {

@@ -4,7 +4,10 @@ import type { CatalogEntry } from "../../engine/types";
 
 /** The licence's address, relative to the catalog; null unless it is http or https. */
 export function licenceUrl(entry: Pick<CatalogEntry, "license_url">, catalogUrl: string): string | null {
-  if (!URL.canParse(entry.license_url, catalogUrl)) return null;
-  const url = new URL(entry.license_url, catalogUrl);
-  return url.protocol === "https:" || url.protocol === "http:" ? url.href : null;
+  try {
+    const url = new URL(entry.license_url, catalogUrl);
+    return url.protocol === "https:" || url.protocol === "http:" ? url.href : null;
+  } catch {
+    return null;
+  }
 }

@@ -4,6 +4,7 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatCompletionChunk, ChatMessage, Engine, ParleyDetails } from "../../engine/types";
 import type { ChatStore, StoredChat } from "./chat_store";
+import { newId } from "./ids";
 import {
   type Conversation,
   familyKey,
@@ -77,7 +78,7 @@ const COUNT_MS = 200;
 
 function newConversation(system: string): Conversation {
   const now = Date.now();
-  return { id: crypto.randomUUID(), title: "", created: now, updated: now, leaf: null, system };
+  return { id: newId(), title: "", created: now, updated: now, leaf: null, system };
 }
 
 function detailsFrom(details: ParleyDetails, model: string, tokens: number | null): ReplyDetails {
@@ -180,7 +181,9 @@ export function createConversation(parts: ConversationParts): ConversationState 
   }
 
   function setDropped(flags: readonly boolean[], ids: readonly string[]): void {
-    dropped.value = new Set(ids.filter((id, index) => id !== "" && flags[index] === true));
+    const next = new Set(ids.filter((id, index) => id !== "" && flags[index] === true));
+    const before = dropped.peek();
+    if (next.size !== before.size || [...next].some((id) => !before.has(id))) dropped.value = next;
   }
 
   function scheduleSave(id: string): void {
@@ -284,7 +287,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
 
   function emptyReply(parent: string): ReplyMessage {
     return {
-      id: crypto.randomUUID(),
+      id: newId(),
       conversation: conversation.peek().id,
       parent,
       role: "assistant",
@@ -391,7 +394,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
       if (busy.peek() || text.trim() === "") return;
       const { id, leaf, title } = conversation.peek();
       const said: UserMessage = {
-        id: crypto.randomUUID(),
+        id: newId(),
         conversation: id,
         parent: leaf,
         role: "user",

@@ -1,11 +1,13 @@
 // Where the next message is written: grows to eight lines, sends on Enter but never in the middle of an input method's
 // composition, and carries the context meter. Stop takes Send's place while a reply is on its way.
 
+import { useSignal } from "@preact/signals";
 import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { focusMessage, MESSAGE_FIELD, SEND_BUTTON } from "../components/focus";
 import { formatNumber, t } from "../i18n";
 import type { ContextUse, ConversationState } from "../state/conversation";
 
+const LONGEST_DRAFT = 50_000; // characters: over 20 for each token of the largest context
 const IME_KEY = 229; // the keyCode of keys that an input method handles, also where isComposing is already false
 
 export function Composer({ conversation }: { conversation: ConversationState }) {
@@ -18,6 +20,11 @@ export function Composer({ conversation }: { conversation: ConversationState }) 
   }, [conversation.conversation.value.id]);
   useGrowth(field, draft);
 
+  const left = useSignal(0); // characters of a text that was not taken
+  const takes = (text: string, event: Event) => {
+    left.value = text.length > LONGEST_DRAFT ? text.length : 0;
+    if (left.value > 0) event.preventDefault();
+  };
   const send = () => {
     if (!busy) conversation.send(draft);
   };
@@ -39,6 +46,9 @@ export function Composer({ conversation }: { conversation: ConversationState }) 
         use={conversation.context.value}
         drops={draft !== "" && conversation.dropped.value.size > 0}
       />
+      <p class="left-out" role="status">
+        {left.value > 0 && text.leftOut(formatNumber(left.value))}
+      </p>
       <div class="composer-field">
         <textarea
           ref={field}
@@ -52,6 +62,9 @@ export function Composer({ conversation }: { conversation: ConversationState }) 
           aria-describedby="message-keys"
           placeholder={text.placeholder}
           value={draft}
+          maxlength={LONGEST_DRAFT}
+          onPaste={(event) => takes(event.clipboardData?.getData("text/plain") ?? "", event)}
+          onDrop={(event) => takes(event.dataTransfer?.getData("text/plain") ?? "", event)}
           onInput={(event) => {
             conversation.draft.value = event.currentTarget.value;
           }}

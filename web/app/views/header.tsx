@@ -5,16 +5,15 @@ import { formatBytes, formatBytesOf, formatSeconds, t } from "../i18n";
 import type { Phase } from "../state/model";
 import { usePage } from "../state/page";
 
-export const MODEL_PANEL = "model-panel";
-
 interface HeaderProps {
   title: string;
   canStartNew: boolean;
+  onModel: () => void;
   onNewChat: () => void;
   onSettings: () => void;
 }
 
-export function Header({ title, canStartNew, onNewChat, onSettings }: HeaderProps) {
+export function Header({ title, canStartNew, onModel, onNewChat, onSettings }: HeaderProps) {
   const { model } = usePage();
   const phase = model.phase.value;
   return (
@@ -32,7 +31,7 @@ export function Header({ title, canStartNew, onNewChat, onSettings }: HeaderProp
           </p>
         )}
         <div class="header-controls">
-          <ModelChip phase={phase} />
+          <ModelChip phase={phase} onClick={onModel} />
           <button type="button" class="quiet" aria-disabled={!canStartNew} onClick={onNewChat}>
             {t.value.newChat}
           </button>
@@ -46,13 +45,13 @@ export function Header({ title, canStartNew, onNewChat, onSettings }: HeaderProp
   );
 }
 
-function ModelChip({ phase }: { phase: Phase }) {
+function ModelChip({ phase, onClick }: { phase: Phase; onClick: () => void }) {
   const { model, modelId } = usePage();
   const name = model.info.value?.name ?? model.entry.value?.name ?? modelId;
   const text = t.value.chip;
   const status = phase.phase === "ready" ? text.ready(phase.info.threads) : text[phase.phase];
   return (
-    <button type="button" class="chip" popovertarget={MODEL_PANEL} data-phase={phase.phase}>
+    <button type="button" class="chip" aria-haspopup="dialog" data-phase={phase.phase} onClick={onClick}>
       <bdi class="chip-name">{name}</bdi>
       <span class="chip-status">
         {t.value.comma}

@@ -2,7 +2,9 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { useEffect } from "preact/hooks";
 import { Licence } from "../components/licence";
+import { Sheet } from "../components/sheet";
 import {
   failureText,
   formatBytes,
@@ -13,7 +15,6 @@ import {
   t,
 } from "../i18n";
 import { usePage } from "../state/page";
-import { MODEL_PANEL } from "./header";
 
 function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (
@@ -24,31 +25,30 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
   );
 }
 
-export function ModelPanel() {
+interface ModelPanelProps {
+  open: boolean;
+  onClose: () => void;
+}
+
+export function ModelPanel({ open, onClose }: ModelPanelProps) {
   const { model, modelId } = usePage();
   const entry = model.entry.value;
   const info = model.info.value;
+  useEffect(() => {
+    if (open) void model.refreshStorage();
+  }, [open, model]);
   return (
-    <section
-      id={MODEL_PANEL}
-      class="panel"
-      popover="auto"
-      aria-label={t.value.model.title}
-      onToggle={(event) => {
-        if (event.newState === "open") void model.refreshStorage();
-      }}
-    >
-      <h2 class="panel-title">
-        <bdi>{info?.name ?? entry?.name ?? modelId}</bdi>
-      </h2>
-      {entry !== null && <p class="panel-lead">{entry.description}</p>}
-      <dl class="facts">
-        <EntryFacts />
-        <RunFacts />
-        <StorageFacts />
-      </dl>
-      <StorageActions />
-    </section>
+    <Sheet open={open} class="panel" title={info?.name ?? entry?.name ?? modelId} onClose={onClose}>
+      <div class="panel-body">
+        {entry !== null && <p class="panel-lead">{entry.description}</p>}
+        <dl class="facts">
+          <EntryFacts />
+          <RunFacts />
+          <StorageFacts />
+        </dl>
+        <StorageActions />
+      </div>
+    </Sheet>
   );
 }
 

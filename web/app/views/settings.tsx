@@ -3,8 +3,9 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useId } from "preact/hooks";
 import { ListOption, NumberField, SeedField } from "../components/option_fields";
+import { Sheet } from "../components/sheet";
 import { t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
 import {
@@ -38,30 +39,15 @@ interface SettingsProps {
 }
 
 export function Settings({ open, conversation, onClose }: SettingsProps) {
-  const dialog = useRef<HTMLDialogElement>(null);
-  useEffect(() => {
-    if (open && dialog.current?.open === false) dialog.current.showModal();
-  }, [open]);
-  const title = useId();
   return (
-    <dialog ref={dialog} class="dialog" aria-labelledby={title} onClose={onClose} closedby="any">
-      {open && (
-        <div class="dialog-body">
-          <header class="dialog-head">
-            <h2 id={title}>{t.value.settingsText.title}</h2>
-            <button type="button" class="quiet" onClick={() => dialog.current?.close()}>
-              {t.value.close}
-            </button>
-          </header>
-          <Appearance />
-          {conversation !== null && <SystemText conversation={conversation} />}
-          <Replies />
-          <footer class="dialog-foot">
-            <Version />
-          </footer>
-        </div>
-      )}
-    </dialog>
+    <Sheet open={open} class="settings" title={t.value.settingsText.title} onClose={onClose}>
+      <Appearance />
+      {conversation !== null && <SystemText conversation={conversation} />}
+      <Replies />
+      <footer class="settings-foot">
+        <Version />
+      </footer>
+    </Sheet>
   );
 }
 

@@ -8,14 +8,15 @@ import { t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
 import { familyKey, type Message } from "../state/messages";
 
-const FIRST_TURNS = 40;
-const MORE_TURNS = 60; // a step
-const STEP_MS = 30;
+const FIRST_TURNS = 20;
+const MORE_TURNS = 20; // a step: about 10 ms of work
+const STEP_MS = 16;
 const NEAR_END = "48px";
 
 interface TurnModel {
   message: Message;
-  versions: readonly Message[];
+  version: number; // of `versions`, from 1
+  versions: number;
   dropped: boolean;
   rule: boolean;
 }
@@ -26,10 +27,12 @@ export function Transcript({ conversation }: { conversation: ConversationState }
     const dropped = conversation.dropped.value;
     return path.map((message, index) => {
       const next = path[index + 1];
+      const family = conversation.versions(message);
       const isDropped = dropped.has(message.id);
       return {
         message,
-        versions: conversation.versions(message),
+        version: family.indexOf(message) + 1,
+        versions: family.length,
         dropped: isDropped,
         rule: isDropped && (next === undefined || !dropped.has(next.id)),
       };
@@ -41,12 +44,20 @@ export function Transcript({ conversation }: { conversation: ConversationState }
   const from = Math.max(0, turns.value.length - shown);
   return (
     <>
-      <div ref={text} class="transcript" role="log" aria-live="off" aria-label={t.value.conversation}>
+      <div
+        ref={text}
+        class="transcript"
+        data-busy={conversation.busy.value ? "" : undefined}
+        role="log"
+        aria-live="off"
+        aria-label={t.value.conversation}
+      >
         {turns.value.slice(from).map((turn, index) => (
           <Turn
             key={familyKey(turn.message)}
             conversation={conversation}
             message={turn.message}
+            version={turn.version}
             versions={turn.versions}
             dropped={turn.dropped}
             rule={turn.rule}

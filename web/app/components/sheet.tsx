@@ -1,0 +1,47 @@
+// A dialog over the page: opens and closes with `open`, closes on Esc and on a press outside of it, and gives the focus back.
+
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import { t } from "../i18n";
+
+interface SheetProps {
+  open: boolean;
+  class: string;
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+export function Sheet({ open, class: name, title, onClose, children }: SheetProps) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const heading = useId();
+  useEffect(() => {
+    if (open && dialog.current?.open === false) dialog.current.showModal();
+  }, [open]);
+  useEffect(() => {
+    const element = dialog.current;
+    // The dialog has no padding of its own: what is pressed on it and not in it is its backdrop.
+    const onPointerDown = (event: PointerEvent) => {
+      if (event.target === element) element?.close();
+    };
+    element?.addEventListener("pointerdown", onPointerDown);
+    return () => element?.removeEventListener("pointerdown", onPointerDown);
+  }, []);
+  return (
+    <dialog ref={dialog} class={`sheet ${name}`} aria-labelledby={heading} onClose={onClose}>
+      {open && (
+        <div class="sheet-body">
+          <header class="sheet-head">
+            <h2 id={heading}>
+              <bdi>{title}</bdi>
+            </h2>
+            <button type="button" class="quiet" onClick={() => dialog.current?.close()}>
+              {t.value.close}
+            </button>
+          </header>
+          {children}
+        </div>
+      )}
+    </dialog>
+  );
+}
