@@ -50,6 +50,7 @@ class IndexedDbStore implements ChatStore {
       transaction.objectStore("messages").put(message),
     );
     writes.push(transaction.objectStore("conversations").put(conversation), transaction.done);
+    transaction.commit(); // without waiting for answers: the page may be going away
     await Promise.all(writes);
   }
 

@@ -15,6 +15,7 @@ import {
   pathTo,
   type ReplyDetails,
   type ReplyMessage,
+  type ReplyState,
   titleFrom,
   type UserMessage,
 } from "./messages";
@@ -72,13 +73,23 @@ export interface ConversationParts {
 
 type Timer = ReturnType<typeof setTimeout> | undefined;
 
-const SAVE_MS = 1000; // a reload loses at most this much of a reply
+const SAVE_MS = 500; // a crash loses at most this much of a reply
 const DRAFT_MS = 300;
 const COUNT_MS = 200;
 
 function newConversation(system: string): Conversation {
   const now = Date.now();
   return { id: newId(), title: "", created: now, updated: now, leaf: null, system };
+}
+
+/** Five digits: enough for replies to differ, and short enough to read out. */
+function drawSeed(): number {
+  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
+  return random % 100_000;
+}
+
+function cutOff(message: Message): ReplyState {
+  return message.content === "" ? "waiting" : "interrupted";
 }
 
 function detailsFrom(details: ParleyDetails, model: string, tokens: number | null): ReplyDetails {
@@ -111,13 +122,11 @@ export function createConversation(parts: ConversationParts): ConversationState 
     return last !== undefined && isOpen(last);
   });
 
-  // A reply that a reload or a crash cut off is whole as far as it goes.
+  // A reply that a reload or a crash cut off is whole as far as it goes; without a word it is written again.
   messages.value = new Map(
     (parts.stored?.messages ?? []).map((message) => [
       message.id,
-      isReply(message) && message.state === "streaming"
-        ? { ...message, state: "interrupted" as const }
-        : message,
+      isReply(message) && message.state === "streaming" ? { ...message, state: cutOff(message) } : message,
     ]),
   );
 
@@ -238,10 +247,12 @@ export function createConversation(parts: ConversationParts): ConversationState 
     batch(() => {
       live.value = { id, text: reply.content };
       const { failure: _old, ...rest } = reply;
-      put({ ...rest, state: "streaming" });
+      const started: ReplyMessage = { ...rest, state: "streaming" };
+      put(started);
+      save([started]);
     });
     const params = requestParams(preferences.overrides(parts.modelId));
-    if (ignoreSeed) delete params.seed;
+    if (ignoreSeed || params.seed === undefined) params.seed = drawSeed();
     try {
       const stream = await engine.chat.completions.create(
         { ...params, messages: sent, stream: true, stream_options: { include_usage: true } },

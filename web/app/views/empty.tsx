@@ -7,9 +7,9 @@ import { usePage } from "../state/page";
 
 /** In the language of the bundled model, whatever the page speaks: a customer's question, an assistant's task, small talk. */
 const STARTERS = [
-  "I was charged twice for my order. Can you help me?",
+  "Can you tell me the status of my order?",
   "Book a table for two at an Italian restaurant tonight.",
-  "Hello! What would you like to talk about?",
+  "Do you like movies?",
 ] as const;
 
 export function EmptyState({ onStart }: { onStart: (text: string) => void }) {
