@@ -56,6 +56,11 @@ export class ProgressMeter {
     if (this.#now() - this.#reported >= 100 || this.#loaded >= this.#total) this.#send();
   }
 
+  /** Tells what add() held back, so that no one waits for the next byte to see the last. */
+  flush(): void {
+    this.#send();
+  }
+
   expect(total: number): void {
     this.#total = total;
   }
@@ -98,7 +103,9 @@ export async function fetchParts(
   const work = async () => {
     for (const part of queue) {
       throwIfAborted(stop.signal);
-      await keep(part, await fetchPart(part, meter, world, stop.signal));
+      const bytes = await fetchPart(part, meter, world, stop.signal);
+      await keep(part, bytes);
+      meter.flush();
     }
   };
   const workers = Array.from({ length: PARALLEL }, () =>
