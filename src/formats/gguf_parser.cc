@@ -379,12 +379,13 @@ Status GgufParser::PlaceTensor(TensorInfo* tensor, uint64_t* expected) {
   const std::string label = "tensor " + Quoted(tensor->name);
   const uint64_t field = OffsetFieldOf(*tensor);
   uint64_t begin;
-  if (!CheckedAdd(header_.data_offset_, tensor->offset, &begin) || begin >= file_bytes_) {
-    // A file that ends early is cut where a tensor was to begin; an offset that nothing explains is
-    // wrong itself.
-    if (begin == *expected) {
-      return MakeError(Code::kTruncated, label + ": the file ends before its data", file_bytes_);
-    }
+  const bool fits = CheckedAdd(header_.data_offset_, tensor->offset, &begin);
+  // A file that ends early is cut where a tensor was to begin; an offset that nothing explains is
+  // wrong itself.
+  if (fits && begin == *expected && begin >= file_bytes_) {
+    return MakeError(Code::kTruncated, label + ": the file ends before its data", file_bytes_);
+  }
+  if (!fits || begin >= file_bytes_) {
     return MakeError(Code::kBadOffset, label + ": its data would begin past the end of the file",
                      field);
   }
@@ -399,15 +400,14 @@ Status GgufParser::PlaceTensor(TensorInfo* tensor, uint64_t* expected) {
         begin < *expected ? ": overlaps the tensor before it" : ": leaves a hole before it";
     return MakeError(Code::kBadOffset, label + problem, field);
   }
-  uint64_t end;
-  if (!CheckedAdd(begin, tensor->bytes, &end) || !CheckedPad(end, alignment_, expected)) {
-    return MakeError(Code::kOverflow, label + ": the end of its data wraps", field);
-  }
-  if (end > file_bytes_) {
+  if (tensor->bytes > file_bytes_ - begin) {
     return MakeError(Code::kTruncated,
-                     label + ": its data end at byte " + std::to_string(end) + " of a file of " +
-                         std::to_string(file_bytes_),
+                     label + ": " + std::to_string(tensor->bytes) + " bytes of data, " +
+                         std::to_string(file_bytes_ - begin) + " are left in the file",
                      file_bytes_);
+  }
+  if (!CheckedPad(begin + tensor->bytes, alignment_, expected)) {
+    return MakeError(Code::kOverflow, label + ": the end of its data wraps", field);
   }
   tensor->offset = begin;
   return {};

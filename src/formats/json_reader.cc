@@ -43,8 +43,12 @@ class JsonEvents {
   using string_t = nlohmann::json::string_t;
   using binary_t = nlohmann::json::binary_t;
 
-  JsonEvents(std::string_view text, JsonHandler* handler, uint64_t base_offset)
-      : begin_(text.data()), furthest_(text.data()), handler_(handler), base_offset_(base_offset) {}
+  JsonEvents(std::string_view text, JsonHandler* handler, uint64_t base_offset, uint64_t max_values)
+      : begin_(text.data()),
+        furthest_(text.data()),
+        handler_(handler),
+        base_offset_(base_offset),
+        max_values_(max_values) {}
 
   const char** furthest() { return &furthest_; }
   Error&& TakeError() { return std::move(error_); }
@@ -91,8 +95,8 @@ class JsonEvents {
   }
 
   bool CountOne() {
-    if (++values_ > kMaxJsonValues) {
-      return Fail(Code::kLimit, "JSON of more than " + std::to_string(kMaxJsonValues) + " values");
+    if (++values_ > max_values_) {
+      return Fail(Code::kLimit, "JSON of more than " + std::to_string(max_values_) + " values");
     }
     return true;
   }
@@ -140,6 +144,7 @@ class JsonEvents {
   const char* furthest_;
   JsonHandler* handler_;
   uint64_t base_offset_;
+  uint64_t max_values_;
   uint64_t values_ = 0;
   JsonPath path_;
   Error error_;
@@ -158,8 +163,9 @@ std::string JsonPath::ToString() const {
   return text.empty() ? "the document" : text;
 }
 
-Status ReadJson(std::string_view text, JsonHandler* handler, uint64_t base_offset) {
-  JsonEvents events(text, handler, base_offset);
+Status ReadJson(std::string_view text, JsonHandler* handler, uint64_t base_offset,
+                uint64_t max_values) {
+  JsonEvents events(text, handler, base_offset, max_values);
   const CountingIterator begin{text.data(), events.furthest()};
   const CountingIterator end{text.data() + text.size(), events.furthest()};
   const bool complete = nlohmann::json::sax_parse(begin, end, &events);

@@ -76,8 +76,9 @@ class JsonHandler {
 };
 
 // BAD_JSON with the offset where the text is no JSON (RFC 8259; nothing after the value); LIMIT
-// beyond kMaxJsonDepth or kMaxJsonValues; or the handler's error. Offsets are counted from
-// `base_offset`.
-Status ReadJson(std::string_view text, JsonHandler* handler, uint64_t base_offset = 0);
+// beyond kMaxJsonDepth, or beyond `max_values` values and keys; or the handler's error. Offsets are
+// counted from `base_offset`.
+Status ReadJson(std::string_view text, JsonHandler* handler, uint64_t base_offset = 0,
+                uint64_t max_values = kMaxJsonValues);
 
 }  // namespace parley

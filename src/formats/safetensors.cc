@@ -14,6 +14,7 @@ namespace {
 
 constexpr uint64_t kMaxHeaderBytes = 16 << 20;
 constexpr uint64_t kMaxTensors = 1 << 16;
+constexpr uint64_t kMaxValues = 1 << 20;  // of the JSON, keys included
 constexpr uint64_t kMinTensorBytes = 46;  // "":{"dtype":"","shape":[],"data_offsets":[,]}
 constexpr uint64_t kMaxExactInteger = uint64_t{1} << 53;  // what every JSON reader reads alike
 constexpr uint64_t kLengthBytes = 8;
@@ -50,7 +51,7 @@ class SafetensorsParser final : public JsonHandler {
     const uint64_t capacity = std::min(kMaxTensors, json.size() / kMinTensorBytes + 1);
     TRY_ASSIGN(header_.names_, Buffer<char>::Make(json.size(), "names of a safetensors header"));
     TRY_ASSIGN(records_, Buffer<Record>::Make(capacity, "the tensor table"));
-    TRY(ReadJson(json, this, kLengthBytes));
+    TRY(ReadJson(json, this, kLengthBytes, kMaxValues));
     TRY(SortRecords());
     TRY(PlaceTensors());
     return std::move(header_);
@@ -69,7 +70,8 @@ class SafetensorsParser final : public JsonHandler {
     if (path.depth() == 2) return OnField(path, value, field);
     if (path.depth() == 3 && field == "shape") return OnDimension(path, value);
     if (path.depth() == 3 && field == "data_offsets") return OnDataOffset(path, value);
-    return Wrong(path, value, "nothing nested");
+    const bool known = field == "dtype" || field == "shape" || field == "data_offsets";
+    return known ? Wrong(path, value, "nothing nested") : Status();
   }
 
  private:
@@ -121,8 +123,7 @@ class SafetensorsParser final : public JsonHandler {
                          : field == "shape"        ? kShape
                          : field == "data_offsets" ? kOffsets
                                                    : 0u;
-    if (bit == 0)
-      return MakeError(Code::kBadJson, path.ToString() + ": an unknown field", value.offset);
+    if (bit == 0) return {};  // unknown fields are passed over, as the format's own reader does
     if (value.kind == Kind::kArrayEnd) return {};
     if ((seen_ & bit) != 0)
       return MakeError(Code::kDuplicate, path.ToString() + " appears twice", value.offset);
