@@ -27,14 +27,21 @@ def count_ctest(text):
 
 
 def count_catch2(text):
-    """Catch2's own numbers, and one for each program without any: a replayed corpus or a program that crashed."""
-    text = re.sub(r"^\d+: ?", "", text, flags=re.MULTILINE)
-    cases = r"^test cases: .*?(\d+) "
-    passed = number(r"^All tests passed \(.* in (\d+) test cases?\)", text) + number(cases + "passed", text)
-    failed = number(cases + "failed", text)
-    skipped = number(cases + "skipped", text)
-    replayed = len(re.findall(r"^\d+ files replayed", text, re.MULTILINE))
-    return passed + replayed, max(failed, count_ctest(text)[1]), skipped
+    """Catch2's own numbers, and one for each program that states none: a replayed corpus, a program that crashed."""
+    passed, failed, skipped = 0, 0, 0
+    for test, outcome in re.findall(r"^ *\d+/\d+ Test +#(\d+): \S+ \.*(.*)", text, re.MULTILINE):
+        output = "\n".join(re.findall(rf"^{test}: (.*)", text, re.MULTILINE))
+        cases = r"^test cases: .*?(\d+) "
+        all_passed = number(r"^All tests passed \(.* in (\d+) test cases?\)", output)
+        program = [all_passed + number(cases + "passed", output), number(cases + "failed", output)]
+        skipped += number(cases + "skipped", output)
+        if not outcome.strip().startswith("Passed"):
+            program[1] = max(program[1], 1)
+        elif program == [0, 0]:
+            program[0] = 1
+        passed += program[0]
+        failed += program[1]
+    return passed, failed, skipped
 
 
 def count_node(text):

@@ -29,10 +29,34 @@ const cases = [
   ['ctest', 'passes', '100% tests passed, 0 tests failed out of 12\n', '12 0 0'],
   ['ctest', 'failures', '50% tests passed, 1 tests failed out of 2\n', '1 1 0'],
   ['ctest', 'skips', '1/2 Test #1: x ...***Skipped   0.1 sec\n100% tests passed, 0 tests failed out of 2\n', '1 0 1'],
-  ['catch2', 'two programs', '1: All tests passed (3 assertions in 1 test case)\n2: All tests passed (9 assertions in 8 test cases)\n', '9 0 0'],
-  ['catch2', 'a failing program', '1: test cases:  7 |  5 passed |  2 failed\n1: assertions: 9 | 7 passed | 2 failed\n50% tests passed, 1 tests failed out of 2\n2: 6 files replayed\n', '6 2 0'],
-  ['catch2', 'a crashed program', '1: RuntimeError: unreachable\n0% tests passed, 1 tests failed out of 1\n', '0 1 0'],
-  ['catch2', 'skipped cases', '1: test cases: 3 | 2 passed | 1 skipped\n100% tests passed, 0 tests failed out of 1\n', '2 0 1'],
+  [
+    'catch2',
+    'programs with and without numbers of their own',
+    '1: All tests passed (3 assertions in 1 test case)\n1/3 Test #1: tests_base ....   Passed    0.29 sec\n' +
+      '3: 6 files replayed\n2: All tests passed (9 assertions in 8 test cases)\n' +
+      '2/3 Test  #2: tests_chat ....   Passed    0.29 sec\n3/3 Test #3: fuzz_gguf .......   Passed    0.1 sec\n',
+    '10 0 0',
+  ],
+  [
+    'catch2',
+    'a failing program',
+    '1: test cases:  7 |  5 passed |  2 failed\n1: assertions: 9 | 7 passed | 2 failed\n' +
+      '1/1 Test #1: tests_base ....***Failed    0.29 sec\n',
+    '5 2 0',
+  ],
+  ['catch2', 'a crashed program', '1: RuntimeError: unreachable\n1/1 Test #1: tests_base ....***Failed  0.2 sec\n', '0 1 0'],
+  [
+    'catch2',
+    'a program that passed and then crashed',
+    '1: All tests passed (3 assertions in 1 test case)\n1/1 Test #1: tests_base ....***Exception: SegFault  0.2 sec\n',
+    '1 1 0',
+  ],
+  [
+    'catch2',
+    'skipped cases',
+    '1: test cases: 3 | 2 passed | 1 skipped\n1/1 Test #1: tests_base ....   Passed  0.2 sec\n',
+    '2 0 1',
+  ],
   ['node', 'its summary', 'ℹ tests 5\nℹ pass 2\nℹ fail 1\nℹ cancelled 1\nℹ skipped 1\nℹ todo 0\n', '2 2 1'],
   ['vitest', 'passes', vitest({ numPassedTests: 4 }), '4 0 0'],
   ['vitest', 'a file that does not load', vitest({ numPassedTests: 4, numFailedTestSuites: 1 }), '4 1 0'],
