@@ -33,6 +33,7 @@ export interface FakeOptions {
   notices?: Notice[];
   storage?: StorageState;
   name?: string;
+  licence?: string; // its name and its address
 }
 
 export class FakeError extends Error {
@@ -47,15 +48,15 @@ export class FakeError extends Error {
 
 const MODEL_BYTES = 19_826_144;
 
-export function fakeEntry(name = "Parley 17M"): CatalogEntry {
+export function fakeEntry({ name = "Parley 17M", licence }: Partial<FakeOptions> = {}): CatalogEntry {
   return {
     id: "parley-17m",
     name,
     description:
       "A small English chat model: films, music, sport, everyday talk, bookings, weather and customer service.",
     revision: "1",
-    license: "CC-BY-SA-4.0",
-    license_url: "parley-17m/LICENSE",
+    license: licence ?? "CC-BY-SA-4.0",
+    license_url: licence === undefined ? "parley-17m/LICENSE" : `javascript:${licence}`,
     languages: ["en"],
     architecture: "gpt2",
     quantization: "Q8_0",
@@ -68,7 +69,7 @@ export function fakeEntry(name = "Parley 17M"): CatalogEntry {
 }
 
 function fakeInfo(options: FakeOptions): ModelInfo {
-  const entry = fakeEntry(options.name);
+  const entry = fakeEntry(options);
   return {
     id: entry.id,
     name: entry.name,
@@ -125,7 +126,7 @@ export class FakeEngine implements Engine {
   }
 
   async catalog(): Promise<CatalogEntry[]> {
-    return [fakeEntry(this.options.name)];
+    return [fakeEntry(this.options)];
   }
 
   async load(_source: unknown, { signal, onProgress }: LoadOptions = {}): Promise<ModelInfo> {

@@ -11,7 +11,7 @@ import { familyKey, type Message } from "../state/messages";
 const FIRST_TURNS = 20;
 const MORE_TURNS = 20; // a step: about 10 ms of work
 const STEP_MS = 16;
-const NEAR_END = "48px";
+const NEAR_END = 48; // px
 
 interface TurnModel {
   message: Message;
@@ -40,7 +40,7 @@ export function Transcript({ conversation }: { conversation: ConversationState }
   });
   const id = conversation.conversation.value.id;
   const shown = useShownTurns(turns.value.length, id);
-  const { text, end, away, toEnd } = useFollow(turns.value.at(-1)?.message.id, id);
+  const { text, away, toEnd } = useFollow(turns.value.at(-1)?.message.id, id);
   const from = Math.max(0, turns.value.length - shown);
   return (
     <>
@@ -65,7 +65,6 @@ export function Transcript({ conversation }: { conversation: ConversationState }
           />
         ))}
       </div>
-      <div ref={end} class="transcript-end" />
       {away && (
         <button type="button" class="to-end" onClick={toEnd}>
           {t.value.reply.latest}
@@ -96,7 +95,6 @@ function useShownTurns(count: number, conversation: string): number {
 /** Keeps the end in sight while the reader is there; `away` is true after they scrolled up. */
 function useFollow(lastId: string | undefined, conversation: string) {
   const text = useRef<HTMLDivElement>(null);
-  const end = useRef<HTMLDivElement>(null);
   const atEnd = useRef(true);
   const away = useSignal(false);
 
@@ -106,23 +104,26 @@ function useFollow(lastId: string | undefined, conversation: string) {
   }, []);
 
   useEffect(() => {
-    if (end.current === null || text.current === null) return;
-    const sight = new IntersectionObserver(
-      ([entry]) => {
-        atEnd.current = entry?.isIntersecting ?? true;
-        away.value = !atEnd.current;
-      },
-      { rootMargin: `0px 0px ${NEAR_END} 0px` },
-    );
-    // Sizes are reported before sight within a frame: text that grew is followed before the end counts as out of sight.
+    const page = document.scrollingElement;
+    if (text.current === null || page === null) return;
+    let before = page.scrollTop;
+    // Only moving up lets go of the end: text that grew since the last frame is not the reader's doing.
+    const onScroll = () => {
+      const top = page.scrollTop;
+      const near = page.scrollHeight - page.clientHeight - top < NEAR_END;
+      if (near) atEnd.current = true;
+      else if (top < before) atEnd.current = false;
+      before = top;
+      away.value = !atEnd.current;
+    };
     const growth = new ResizeObserver(() => {
       if (atEnd.current) toEnd();
     });
-    sight.observe(end.current);
     growth.observe(text.current);
+    document.addEventListener("scroll", onScroll, { passive: true });
     return () => {
-      sight.disconnect();
       growth.disconnect();
+      document.removeEventListener("scroll", onScroll);
     };
   }, [away, toEnd]);
 
@@ -131,5 +132,5 @@ function useFollow(lastId: string | undefined, conversation: string) {
     atEnd.current = true;
     toEnd();
   }, [lastId, conversation]);
-  return { text, end, away: away.value, toEnd };
+  return { text, away: away.value, toEnd };
 }

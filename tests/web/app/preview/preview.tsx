@@ -7,7 +7,8 @@ import type { EngineState } from "../../../../web/engine/types";
 import { downloading, FakeEngine, type FakeOptions } from "../fake_engine";
 
 const LONG_LINE = "A long evening leaves room for a long answer. ";
-const PAYLOAD = `<img src=x onerror="window.parleyAttacked = true"><script>window.parleyAttacked = true</script>`;
+const asked = new URLSearchParams(location.search);
+const PAYLOAD = asked.get("payload") ?? "<b>bold</b>";
 
 const STATES: Record<string, Partial<FakeOptions>> = {
   ready: {},
@@ -15,25 +16,29 @@ const STATES: Record<string, Partial<FakeOptions>> = {
   loading: { holdAt: downloading(12_400_000, 8_100_000) },
   reading: { holdAt: { phase: "load", loaded: 9_000_000, total: 19_826_144 } },
   arriving: { loadMs: 3000 },
-  offline_failure: { failLoad: { code: "OFFLINE", message: "models/parley-17m/parley-17m-q8_0.000.part" } },
+  no_network: { failLoad: { code: "NETWORK", message: "models/parley-17m/parley-17m-q8_0.000.part" } },
   refused: { failLoad: { code: "OOM", message: "142 MB were refused" } },
-  bad_data: { failLoad: { code: "HASH", message: "part 3 of 5: expected 41c2f09a, got 9e107d9d" } },
+  bad_data: { failLoad: { code: "HASH_MISMATCH", message: "part 3 of 5: expected 41c2f09a, got 9e107d9d" } },
   single_thread: { notices: [{ code: "SINGLE_THREAD", detail: "not cross-origin isolated" }] },
   no_storage: {
     notices: [{ code: "STORAGE_MEMORY", detail: "refused" }],
     storage: { backend: "memory", persisted: false },
   },
   cut: { finish: "length" },
-  broken: { failReply: { code: "WORKER", message: "the worker stopped", after: 3 } },
+  broken: { failReply: { code: "WORKER_CRASHED", message: "the worker stopped", after: 3 } },
   too_long: { failReply: { code: "CONTEXT_FULL", message: "713 tokens needed, 448 available", after: 0 } },
   long: { reply: () => Array.from({ length: 400 }, (_, i) => (i % 40 === 39 ? "\n\n" : LONG_LINE)) },
   megabyte: { reply: () => [LONG_LINE.repeat(23_000)] },
   small_context: { context: 96 },
   rtl: { reply: () => ["שלום! ", "מה שלומך ", "היום?\n", "مرحبا، ", "كيف حالك؟"] },
-  attack: { reply: () => [PAYLOAD], name: `model-${PAYLOAD}.gguf` },
+  attack: {
+    reply: () => [PAYLOAD],
+    name: PAYLOAD,
+    licence: PAYLOAD,
+    ...(asked.has("fail") && { failLoad: { code: PAYLOAD, message: PAYLOAD } }),
+  },
 };
 
-const asked = new URLSearchParams(location.search);
 const engineState = signal<EngineState>({ state: "idle" });
 const engine = new FakeEngine({
   pieceMs: 20,

@@ -1,0 +1,230 @@
+// Every state that the page can be in: axe finds nothing in it, in light, dark and on a phone; nothing is wider than the
+// screen; the browser has nothing to complain about.
+
+import { AxeBuilder } from "@axe-core/playwright";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./support/preview";
+import { expectIdle, field, say } from "./support/talk";
+
+interface State {
+  state: string;
+  query?: string;
+  /** What brings the page there, and what shows that it is. */
+  act: (page: Page) => Promise<void>;
+}
+
+const see = (text: string | RegExp) => async (page: Page) => {
+  await expect(page.getByText(text).first()).toBeVisible();
+};
+
+async function openSettings(page: Page): Promise<void> {
+  await page.locator(".header-controls .quiet").last().click();
+  await expect(page.locator("dialog.settings")).toBeVisible();
+}
+
+const STATES: Record<string, State> = {
+  empty: { state: "ready", act: see("Do you like movies?") },
+  loading: { state: "loading", act: see("12.4 of 19.8 MB, 8.1 MB/s, 1 s left") },
+  "reading into memory": { state: "reading", act: see("Reading 9.0 of 19.8 MB into memory") },
+  "typing while loading": {
+    state: "loading",
+    act: async (page) => {
+      await field(page).fill("Are you there?");
+      await field(page).press("Enter");
+      await expect(page.getByText("Parley answers as soon as the model is ready.")).toBeVisible();
+    },
+  },
+  "loading cancelled": {
+    state: "loading",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Cancel" }).click();
+      await expect(page.getByRole("button", { name: "Load the model" })).toBeVisible();
+    },
+  },
+  "loading failed, no connection": {
+    state: "no_network",
+    act: see("Check it and try again. What arrived is kept."),
+  },
+  "loading failed, memory refused": { state: "refused", act: see("Close other tabs and try again.") },
+  "loading failed, bad data": { state: "bad_data", act: see("its checksum differs") },
+  generating: {
+    state: "slow",
+    act: async (page) => {
+      await field(page).fill("Hello");
+      await field(page).press("Enter");
+      await expect(page.locator(".words[data-streaming]")).toContainText("Hello!");
+      await expect(page.getByRole("button", { name: "Stop" })).toBeVisible();
+    },
+  },
+  answered: {
+    state: "ready",
+    act: async (page) => {
+      await say(page, "Hello");
+      await say(page, "Hello again");
+      await expect(page.locator(".figures").filter({ hasText: "5 tokens, 142/s" })).toHaveCount(2);
+    },
+  },
+  "cut by its limit": {
+    state: "cut",
+    act: async (page) => {
+      await say(page, "Hello");
+      await expect(page.getByRole("button", { name: "Continue" })).toBeVisible();
+    },
+  },
+  "versions of a reply": {
+    state: "ready",
+    act: async (page) => {
+      await say(page, "Hello");
+      await page.getByRole("button", { name: "Regenerate" }).click();
+      await expect(page.locator(".versions")).toContainText("2 of 2");
+      await expectIdle(page);
+    },
+  },
+  "a reply broken off": {
+    state: "broken",
+    act: async (page) => {
+      await say(page, "Hello");
+      await expect(
+        page.locator(".reply-failure").getByText("The part of Parley that computes stopped."),
+      ).toBeVisible();
+    },
+  },
+  "a message that does not fit": {
+    state: "too_long",
+    act: async (page) => {
+      await field(page).fill("Hello");
+      await field(page).press("Enter");
+      await expect(page.getByRole("button", { name: "Edit message" })).toBeVisible();
+    },
+  },
+  "exchanges outside the context": {
+    state: "small_context",
+    act: async (page) => {
+      for (const text of [
+        "What is the weather like in Lisbon?",
+        "What do people wear there?",
+        "And in spring?",
+      ]) {
+        await say(page, text);
+      }
+      await field(page).fill("Please tell me about the trams in Lisbon as well, and about the river.");
+      await expect(page.locator(".rule")).toBeVisible();
+      await expect(page.locator(".turn[data-dropped]").first()).toBeVisible();
+    },
+  },
+  "a long reply": {
+    state: "long",
+    act: async (page) => {
+      await field(page).fill("Tell me a long story.");
+      await field(page).press("Enter");
+      await expect.poll(() => page.evaluate(() => document.body.scrollHeight > 2 * innerHeight)).toBe(true);
+      await page.keyboard.press("Escape");
+    },
+  },
+  "a text too long to paste": {
+    state: "ready",
+    act: async (page) => {
+      await page.evaluate(() => {
+        const clipboardData = new DataTransfer();
+        clipboardData.setData("text/plain", "words ".repeat(20_000));
+        const paste = new ClipboardEvent("paste", { clipboardData, bubbles: true, cancelable: true });
+        document.getElementById("message")?.dispatchEvent(paste);
+      });
+      await expect(
+        page.getByText("A text of 120,000 characters is more than Parley can read."),
+      ).toBeVisible();
+    },
+  },
+  settings: { state: "ready", act: openSettings },
+  "settings, every option, one invalid": {
+    state: "ready",
+    act: async (page) => {
+      await openSettings(page);
+      await page.locator("summary").click();
+      await page.locator("[name=temperature]").fill("1.2");
+      await page.locator("[name=min_p]").fill("7");
+      await expect(page.getByText("A number from 0 to 0.99.")).toBeVisible();
+    },
+  },
+  "the model's panel": {
+    state: "ready",
+    act: async (page) => {
+      await page.locator(".chip").click();
+      await page.getByRole("button", { name: "Verify" }).click();
+      await expect(page.getByText("Every part is as published.")).toBeVisible();
+    },
+  },
+  "deleting the model": {
+    state: "ready",
+    act: async (page) => {
+      await page.locator(".chip").click();
+      await page.getByRole("button", { name: "Delete" }).click();
+      await expect(page.getByRole("button", { name: "Keep" })).toBeFocused();
+    },
+  },
+  "single-threaded (R1)": { state: "single_thread", act: see(/Parley runs on one thread here/) },
+  "storage refused (R12)": { state: "no_storage", act: see(/This browser keeps nothing for this site/) },
+  "update ready": { state: "ready", query: "&update=1", act: see("A new version of Parley is ready.") },
+  "worker unresponsive (R5)": {
+    state: "ready",
+    query: "&unresponsive=1",
+    act: async (page) => {
+      await expect(
+        page.getByText("Parley has not answered for 34 s. Your conversation is safe."),
+      ).toBeVisible();
+      await expect(page.getByRole("button", { name: "Restart" })).toBeVisible();
+    },
+  },
+  offline: {
+    state: "ready",
+    act: async (page) => {
+      await page.context().setOffline(true);
+      await expect(page.getByText("You are offline. Parley works as before.")).toBeVisible();
+    },
+  },
+  "right to left": {
+    state: "rtl",
+    act: async (page) => {
+      await say(page, "مرحبا، هل تتكلم العربية؟");
+      const directions = await page
+        .locator(".words > .block")
+        .evaluateAll((blocks) => blocks.map((block) => getComputedStyle(block).direction));
+      expect(directions).toEqual(["rtl", "rtl", "rtl"]);
+    },
+  },
+};
+
+async function expectAccessible(page: Page): Promise<void> {
+  const { violations } = await new AxeBuilder({ page }).analyze();
+  expect(violations.map(({ id, nodes }) => [id, ...nodes.map(({ html }) => html)])).toEqual([]);
+}
+
+for (const [name, { state, query, act }] of Object.entries(STATES)) {
+  test(`axe finds nothing: ${name}`, async ({ preview, page }) => {
+    await page.setViewportSize({ width: 1280, height: 800 });
+    await preview.open(state, query);
+    await act(page);
+    await expectAccessible(page);
+    await page.emulateMedia({ colorScheme: "dark" });
+    await expectAccessible(page);
+    for (const width of [360, 320]) {
+      await page.setViewportSize({ width, height: 740 });
+      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+    }
+    await expectAccessible(page);
+    expect(preview.complaints).toEqual([]);
+  });
+}
+
+test("400% zoom: everything is reachable, nothing covers the words", async ({ preview, page }) => {
+  await page.setViewportSize({ width: 320, height: 200 });
+  await preview.open("ready");
+  await say(page, "Hello");
+  const positions = await page.evaluate(() =>
+    [".header", ".composer"].map(
+      (name) => getComputedStyle(document.querySelector(name) as Element).position,
+    ),
+  );
+  expect(positions).toEqual(["relative", "static"]);
+  expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBe(320);
+});

@@ -1,0 +1,198 @@
+// Text from outside stays text (C5), keeps to its place whatever its direction (C6), and long text leaves the page quick.
+
+import type { Browser, Page } from "@playwright/test";
+import { expect, test } from "./support/preview";
+import { expectIdle, field, say, words } from "./support/talk";
+
+/** Each sets window.parleyAttacked if it is ever more than text. */
+const PAYLOADS = [
+  `<img src=x onerror="parleyAttacked=1">`,
+  `<script>parleyAttacked=1</script>`,
+  `<svg onload="parleyAttacked=1"><animate onbegin="parleyAttacked=1" attributeName=x dur=1s>`,
+  `<svg><script>parleyAttacked=1</script></svg>`,
+  `<iframe srcdoc="<script>parent.parleyAttacked=1</script>"></iframe>`,
+  `<iframe src="javascript:parent.parleyAttacked=1"></iframe>`,
+  `<a href="javascript:parleyAttacked=1" autofocus onfocus="parleyAttacked=1">x</a>`,
+  `<details open ontoggle="parleyAttacked=1">x</details>`,
+  `<video><source onerror="parleyAttacked=1"></video>`,
+  `<style>@import "data:text/css,*{background:red}";</style>`,
+  `<math><mtext><table><mglyph><style><img src=x onerror="parleyAttacked=1">`,
+  `<noscript><p title="</noscript><img src=x onerror=parleyAttacked=1>">`,
+  `</textarea><script>parleyAttacked=1</script>`,
+  `"><img src=x onerror=parleyAttacked=1>`,
+  `'-parleyAttacked=1-'`,
+  `{{constructor.constructor('parleyAttacked=1')()}}`,
+  "javascript:parleyAttacked=1",
+  `<base href="https://example.org/">`,
+  `<meta http-equiv="refresh" content="0;url=javascript:parleyAttacked=1">`,
+  `<object data="data:text/html,<script>parleyAttacked=1</script>"></object>`,
+];
+const ALL = PAYLOADS.join("\n");
+
+async function expectHarmless(page: Page): Promise<void> {
+  const found = await page.evaluate(() => ({
+    attacked: "parleyAttacked" in window,
+    foreign: document.querySelectorAll(
+      "#app :is(script, style, iframe, img, svg, object, embed, video, details[ontoggle], base, meta, math)",
+    ).length,
+    handlers: [...document.querySelectorAll("*")].filter((element) =>
+      [...element.attributes].some(({ name }) => name.startsWith("on")),
+    ).length,
+    scripts: [...document.querySelectorAll("a")].filter(({ href }) => href.startsWith("javascript:")).length,
+  }));
+  expect(found).toEqual({ attacked: false, foreign: 0, handlers: 0, scripts: 0 });
+}
+
+test("C5: twenty payloads as a prompt, as a title and as a draft are text", async ({ preview, page }) => {
+  await preview.open("ready");
+  await say(page, ALL);
+  expect(await words(page.locator(".turn").first())).toBe(ALL);
+  await expect(page.locator(".title")).toHaveText(/^<img src=x onerror="parleyAttacked=1">/);
+  await field(page).fill(ALL);
+  await expectHarmless(page);
+  await page.reload();
+  await expect(page.locator(".turn")).toHaveCount(2); // out of the database
+  await expectHarmless(page);
+});
+
+test("C5: twenty payloads as the model's output are text", async ({ preview, page }) => {
+  await preview.open("attack", `&payload=${encodeURIComponent(ALL)}`);
+  expect(await say(page, "Hello")).toBe(ALL);
+  await expectHarmless(page);
+  await expect(page.getByTestId("announcer")).not.toBeEmpty();
+});
+
+test("C5: a model's file name, licence and error message are text, and its licence is no script", async ({
+  preview,
+  page,
+}) => {
+  await preview.open("attack", `&payload=${encodeURIComponent(ALL)}`);
+  await expect(page.locator(".chip-name")).toHaveText(ALL);
+  await page.locator(".chip").click();
+  await expect(page.locator("dialog.panel h2")).toHaveText(ALL);
+  await expectHarmless(page);
+  await preview.open("attack", `&payload=${encodeURIComponent(ALL)}&fail=1`);
+  await expect(page.locator(".notice-detail")).toContainText("onerror");
+  await expectHarmless(page);
+});
+
+test("C5: the page's own address is never put on the page", async ({ preview, page }) => {
+  await preview.open("ready", `&x=${encodeURIComponent(ALL)}#${encodeURIComponent(ALL)}`);
+  await expectHarmless(page);
+});
+
+test("C6: bidirectional controls and zero-width characters stay within their own block", async ({
+  preview,
+  page,
+}) => {
+  await preview.open("ready");
+  const text = "\u202Egnissim\u202C \u2066\u202Dx\u200B\u200Dy \u2067unclosed \u202E\u202E\nNext line";
+  await say(page, text);
+  expect(await words(page.locator(".turn").first())).toBe(text);
+  const bidi = await page
+    .locator(".words > .block, .title > bdi")
+    .evaluateAll((blocks) => blocks.map((block) => getComputedStyle(block).unicodeBidi));
+  expect(bidi).toHaveLength(4); // the title, two lines said, one line answered
+  for (const value of bidi) expect(["isolate", "plaintext"]).toContain(value);
+});
+
+/** Processor time, in ms, of the page's longest task while `act` runs; time that other programs took does not count. */
+async function longestTask(browser: Browser, page: Page, act: () => Promise<void>): Promise<number> {
+  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
+  await act();
+  interface TraceEvent {
+    name: string;
+    ph: string;
+    pid: number;
+    tid: number;
+    tdur?: number;
+    args: { name?: string };
+  }
+  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as {
+    traceEvents: TraceEvent[];
+  };
+  const thread = ({ pid, tid }: TraceEvent) => `${pid}:${tid}`;
+  const main = new Set(
+    traceEvents
+      .filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain")
+      .map(thread),
+  );
+  const tasks = traceEvents.filter(
+    (event) => event.ph === "X" && event.name.endsWith("RunTask") && main.has(thread(event)),
+  );
+  expect(tasks.length).toBeGreaterThan(100); // the trace was taken
+  return Math.max(...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
+}
+
+const LONGEST_TASK_MS = 50;
+
+test("C6: a line of a megabyte is drawn without a task over 50 ms", async ({ preview, page, browser }) => {
+  await preview.open("megabyte");
+  const longest = await longestTask(browser, page, async () => {
+    await field(page).fill("Hello");
+    await field(page).press("Enter");
+    await expectIdle(page);
+    await expect.poll(() => page.locator(".block").count(), { timeout: 30_000 }).toBeGreaterThan(500);
+  });
+  expect(longest).toBeLessThan(LONGEST_TASK_MS);
+});
+
+test("a streaming reply has no task over 50 ms", async ({ preview, page, browser }) => {
+  await preview.open("long");
+  const longest = await longestTask(browser, page, async () => {
+    await field(page).fill("Hello");
+    await field(page).press("Enter");
+    await page.waitForTimeout(4000);
+  });
+  await page.keyboard.press("Escape");
+  expect(longest).toBeLessThan(LONGEST_TASK_MS);
+});
+
+test("two thousand messages are opened, typed into and answered without a task over 50 ms", async ({
+  preview,
+  page,
+  browser,
+}) => {
+  await preview.open("ready");
+  await storeConversation(page, 2000);
+  const longest = await longestTask(browser, page, async () => {
+    await page.reload();
+    await expect(page.locator(".turn")).toHaveCount(2000, { timeout: 45_000 });
+    await say(page, "Hello");
+  });
+  expect(longest).toBeLessThan(LONGEST_TASK_MS);
+  const atEnd = await page.evaluate(() => scrollY + innerHeight >= document.documentElement.scrollHeight - 2);
+  expect(atEnd).toBe(true);
+});
+
+function storeConversation(page: Page, count: number): Promise<void> {
+  return page.evaluate(
+    (turns) =>
+      new Promise<void>((resolve, reject) => {
+        const request = indexedDB.open("parley");
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const transaction = request.result.transaction(["conversations", "messages"], "readwrite");
+          let parent: string | null = null;
+          for (let index = 0; index < turns; index++) {
+            const reply = index % 2 === 1;
+            transaction.objectStore("messages").put({
+              id: `m${index}`,
+              conversation: "long",
+              parent,
+              role: reply ? "assistant" : "user",
+              content: `Turn ${index}. ${"Some words to fill a line or two. ".repeat(1 + (index % 5))}`,
+              created: index,
+              ...(reply && { state: "done" }),
+            });
+            parent = `m${index}`;
+          }
+          const updated = Date.now() + 1000;
+          const conversation = { id: "long", title: "Long", created: 0, updated, leaf: parent, system: "" };
+          transaction.objectStore("conversations").put(conversation);
+          transaction.oncomplete = () => resolve();
+        };
+      }),
+    count,
+  );
+}
