@@ -29,6 +29,7 @@ class Prefix {
   std::span<const uint8_t> bytes() const { return buffer_.span().first(size_); }
   bool empty() const { return size_ == 0; }
   Status Append(std::span<const uint8_t> bytes) {
+    if (bytes.empty()) return {};
     if (bytes.size() > buffer_.size() - size_) {
       const uint64_t capacity = std::max<uint64_t>(2 * buffer_.size(), size_ + bytes.size());
       TRY_ASSIGN(Buffer<uint8_t> larger, Buffer<uint8_t>::Make(capacity, "header of the file"));
