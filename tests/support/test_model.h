@@ -170,9 +170,12 @@ inline std::vector<uint8_t> TestModel::Build(std::vector<TestTensor>* tensors) c
   *tensors = Tensors();
   if (edit) edit(tensors);
 
-  const std::vector<std::string> merges = {"t h", "th e", "a n", "i n"};
+  std::vector<std::string> merges = {"t h", "th e", "a n", "i n"};
   const std::vector<std::string> specials = {"<|endoftext|>", "<|user|>", "<|assistant|>",
                                              "<|system|>"};
+  // A merge only where the vocabulary has room for what it makes.
+  const size_t room = tokens() - unused_tail - 256 - specials.size();
+  merges.resize(room < merges.size() ? room : merges.size());
   std::vector<std::string> names;
   std::vector<int32_t> types;
   const uint32_t n = tokens();

@@ -1,0 +1,205 @@
+#include <algorithm>
+#include <catch2/catch_test_macros.hpp>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/buffer.h"
+#include "engine/engine.h"
+#include "kernels/kernels.h"
+#include "support/load_model.h"
+#include "support/test_model.h"
+
+using parley::Code;
+using parley::DType;
+using parley::Engine;
+using parley::LogitsOf;
+using parley::test::LoadBytes;
+using parley::test::LoadPieces;
+using parley::test::TestModel;
+using parley::test::TestTensor;
+
+namespace {
+
+// What the model says after three tokens.
+std::vector<float> Logits(Engine* engine) {
+  const std::vector<int32_t> tokens = {1, 2, 3};
+  std::vector<float> logits(engine->model->config().vocab_size);
+  engine->model->Truncate(0);
+  REQUIRE(engine->model->Forward(tokens, LogitsOf::kLast, logits).ok());
+  return logits;
+}
+
+bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
+  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
+}
+
+const TestTensor& Find(const std::vector<TestTensor>& tensors, const std::string& name) {
+  return *std::find_if(tensors.begin(), tensors.end(),
+                       [&](const TestTensor& tensor) { return tensor.name == name; });
+}
+
+// As small as a model with a whole byte vocabulary gets.
+TestModel SmallModel() {
+  return {.n_layers = 1, .width = 32, .n_heads = 2, .context = 16, .vocab = 260};
+}
+
+// Fails the allocation with a given number; counts them all.
+struct FailingAllocator {
+  static inline uint64_t count = 0;
+  static inline uint64_t fail_at = 0;
+  static void* Allocate(size_t bytes, size_t alignment) {
+    if (count++ == fail_at) return nullptr;
+    return parley::DefaultAllocatorHooks().allocate(bytes, alignment);
+  }
+  explicit FailingAllocator(uint64_t at) {
+    count = 0;
+    fail_at = at;
+    parley::SetAllocatorHooks({&Allocate, parley::DefaultAllocatorHooks().release});
+  }
+  ~FailingAllocator() { parley::SetAllocatorHooks(parley::DefaultAllocatorHooks()); }
+};
+
+}  // namespace
+
+TEST_CASE("a file may come in pieces of any size") {
+  for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kF16}) {
+    const TestModel model{.matrices = type, .untied = true};
+    const std::vector<uint8_t> file = model.Build();
+    auto whole = LoadBytes(file);
+    REQUIRE(whole.ok());
+    const std::vector<float> expected = Logits(whole->get());
+    for (const size_t piece : {1, 2, 33, 34, 1000, 65536, 100000}) {
+      auto engine = LoadPieces(file, piece);
+      INFO(piece << " bytes: " << engine.error().message);
+      REQUIRE(engine.ok());
+      CHECK(SameBits(Logits(engine->get()), expected));
+    }
+  }
+}
+
+TEST_CASE("types that are not run as they are become Q8_0, as the converter makes it") {
+  const auto q8 = LoadBytes(TestModel{}.Build());
+  REQUIRE(q8.ok());
+  const std::vector<float> expected = Logits(q8->get());
+  const auto f32 = LoadBytes(TestModel{.matrices = DType::kF32, .embedding = DType::kF32}.Build());
+  REQUIRE(f32.ok());
+  CHECK((*f32)->plan.note == "F32 becomes Q8_0");
+  CHECK((*f32)->plan.quantization == "F32");
+  CHECK(SameBits(Logits(f32->get()), expected));
+}
+
+TEST_CASE("the engine holds what the metadata says") {
+  auto engine = LoadBytes(TestModel{}.Build(), {.context = 40});
+  REQUIRE(engine.ok());
+  CHECK((*engine)->eos_id == 279);
+  CHECK((*engine)->bos_id == 279);
+  CHECK_FALSE((*engine)->add_bos);
+  CHECK((*engine)->format == parley::ChatFormat::kRoleTokens);
+  CHECK((*engine)->model->context() == 40);
+  CHECK((*engine)->kernels == parley::Kernels().name);
+  CHECK((*engine)->tokenizer->FindSpecial("<|user|>") == 280);
+}
+
+TEST_CASE("G14: a file that ends early is TRUNCATED, one that goes on too long BAD_ARG") {
+  const std::vector<uint8_t> file = SmallModel().Build();
+  for (const size_t missing : {size_t{1}, size_t{1000}, file.size() - 100000 % file.size()}) {
+    auto loader = parley::Loader::Begin(file.size(), {});
+    REQUIRE(loader.ok());
+    REQUIRE((*loader)->Write(std::span(file).first(file.size() - missing)).ok());
+    CHECK((*loader)->Finish().error().code == Code::kTruncated);
+    CHECK((*loader)->Finish().error().code == Code::kBadState);
+    CHECK((*loader)->Write(file).error().code == Code::kBadState);
+  }
+  auto loader = parley::Loader::Begin(file.size(), {});
+  REQUIRE((*loader)->Write(file).ok());
+  CHECK((*loader)->Write(std::span(file).first(1)).error().code == Code::kBadArg);
+}
+
+TEST_CASE("G16: other architectures and tokenizers are named") {
+  const auto refused = [](const TestModel& model, const std::string& word) {
+    const auto engine = LoadBytes(model.Build());
+    REQUIRE_FALSE(engine.ok());
+    INFO(engine.error().message);
+    CHECK(engine.error().code == Code::kUnsupportedModel);
+    CHECK(engine.error().message.find(word) != std::string::npos);
+  };
+  refused(TestModel{.architecture = "llama"}, "llama");
+  refused(TestModel{.tokenizer_model = "unigram"}, "unigram");
+  refused(TestModel{.tokenizer_pre = "qwen2"}, "qwen2");
+}
+
+TEST_CASE("G17: a NaN or infinite weight or scale is named, with its place") {
+  struct Case {
+    const char* tensor;
+    DType type;
+    size_t at;  // bytes into the tensor
+    uint32_t bits;
+    size_t bytes;
+  };
+  const Case cases[] = {
+      {"blk.1.attn_qkv.weight", DType::kQ8_0, 34 * 2 * 9, 0x7c00, 2},
+      {"blk.1.attn_qkv.weight", DType::kQ8_0, 34 * 2 * 191 + 34, 0x7e00, 2},
+      {"token_embd.weight", DType::kQ8_0, 34 * 2 * 282, 0xfc00, 2},
+      {"blk.0.ffn_down.weight", DType::kQ4_0, 18 * 8, 0xfe01, 2},
+      {"blk.0.ffn_up.weight", DType::kF16, 2 * 77, 0x7c00, 2},
+      {"blk.0.ffn_up.weight", DType::kF32, 4 * 64 * 255, 0x7fc00000, 4},
+      {"blk.0.attn_norm.weight", DType::kQ8_0, 4 * 63, 0xff800000, 4},
+      {"position_embd.weight", DType::kQ8_0, 4 * 64 * 95, 0x7f800001, 4},
+      {"output_norm.bias", DType::kQ8_0, 0, 0x7fc00000, 4},
+  };
+  for (const Case& bad : cases) {
+    const TestModel model{.matrices = bad.type};
+    std::vector<TestTensor> tensors;
+    std::vector<uint8_t> file = model.Build(&tensors);
+    const TestTensor& tensor = Find(tensors, bad.tensor);
+    std::memcpy(file.data() + tensor.offset + bad.at, &bad.bits, bad.bytes);
+    for (const uint32_t context : {0u, 8u}) {  // rows that are not kept are checked as well
+      const uint64_t live = parley::GetAllocationCounts().live_bytes;
+      const auto engine = LoadBytes(file, {.context = context});
+      REQUIRE_FALSE(engine.ok());
+      INFO(engine.error().message);
+      CHECK(engine.error().code == Code::kNonfinite);
+      CHECK(engine.error().message.starts_with(bad.tensor));
+      CHECK(engine.error().offset <= tensor.offset + bad.at);
+      CHECK(engine.error().offset + 4 * 256 > tensor.offset + bad.at);
+      CHECK(parley::GetAllocationCounts().live_bytes == live);
+    }
+  }
+}
+
+TEST_CASE("G17: a weight too large for Q8_0's scales is refused") {
+  TestModel model{.matrices = DType::kF32};
+  model.edit = [](std::vector<TestTensor>* tensors) {
+    for (TestTensor& tensor : *tensors) {
+      if (tensor.name == "blk.0.attn_output.weight") tensor.values[5] = 1e8f;
+    }
+  };
+  const auto engine = LoadBytes(model.Build());
+  CHECK(engine.error().code == Code::kNonfinite);
+}
+
+TEST_CASE("G19: whichever allocation fails, loading ends with OOM and nothing is kept") {
+  for (const DType type : {DType::kQ8_0, DType::kF16}) {
+    const TestModel model{.matrices = type};
+    const std::vector<uint8_t> file = model.Build();
+    for (const size_t piece : {size_t{1000}, file.size()}) {
+      const uint64_t live = parley::GetAllocationCounts().live_bytes;
+      uint64_t needed = 0;
+      {
+        FailingAllocator count_only(UINT64_MAX);
+        REQUIRE(LoadPieces(file, piece).ok());
+        needed = FailingAllocator::count;
+      }
+      CHECK(needed >= 8);
+      for (uint64_t at = 0; at < needed; ++at) {
+        FailingAllocator failing(at);
+        const auto engine = LoadPieces(file, piece);
+        INFO("allocation " << at << " of " << needed);
+        CHECK(engine.error().code == Code::kOom);
+        CHECK_FALSE(engine.error().message.empty());
+        CHECK(parley::GetAllocationCounts().live_bytes == live);
+      }
+    }
+  }
+}
