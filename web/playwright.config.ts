@@ -9,6 +9,7 @@ const baseURL = process.env.PARLEY_E2E_URL ?? "http://localhost:4173/";
 
 export default defineConfig({
   testDir: "../tests",
+  globalSetup: "../tests/web/browser/library_build.ts",
   testMatch: ["e2e/**/*.spec.ts", "web/browser/**/*.spec.ts"],
   outputDir: "test-results",
   timeout: 60_000,

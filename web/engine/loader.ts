@@ -1,6 +1,6 @@
 // From a model file to a session that runs it: plans in a small instance, takes exactly that memory, streams the parts
 // into the core, and goes down the ladder of builds when one fails. The model's bytes come from models/library.ts.
-import { chooseThreads, ladder, probe, usesThreads } from "./builds";
+import { chooseThreads, type Features, ladder, probe, usesThreads } from "./builds";
 import { isAbortError, ParleyError, throwIfAborted } from "./errors";
 import { presetOfFormat } from "./models/catalog";
 import { type ModelFile, PART_BYTES, type Report } from "./models/library";
@@ -39,6 +39,24 @@ export class BuildCache {
   }
 }
 
+/** The builds to try and the threads to use. UNSUPPORTED_BROWSER where there are none. */
+function candidates(setup: LoaderSetup): { names: BuildName[]; threads: number; features: Features } {
+  const features = probe();
+  const threads = chooseThreads(setup.threads, navigator.hardwareConcurrency);
+  const forcedThreads = setup.forcedBuild !== null && usesThreads(setup.forcedBuild);
+  return {
+    names: ladder(features, forcedThreads ? Math.max(2, threads) : threads, setup.forcedBuild),
+    threads,
+    features,
+  };
+}
+
+/** Fetches the build that will be tried first, while something else goes on; what fails is tried again later. */
+export function prefetchBuild(setup: LoaderSetup, cache: BuildCache, signal: AbortSignal): void {
+  const [first] = candidates(setup).names;
+  if (first !== undefined) cache.get(first, setup.baseUrl, signal).catch(() => {});
+}
+
 /** Errors of the file itself: another build would say the same. */
 function isFinal(error: unknown): boolean {
   if (isAbortError(error)) return true;
@@ -54,13 +72,10 @@ async function withBuild<T>(
   signal: AbortSignal,
   work: (build: CompiledBuild, threads: number) => Promise<T>,
 ): Promise<T> {
-  const features = probe();
-  const threads = chooseThreads(setup.threads, navigator.hardwareConcurrency);
-  const forcedThreads = setup.forcedBuild !== null && usesThreads(setup.forcedBuild);
+  const { names, threads, features } = candidates(setup);
   if (threads > 1 && !features.threads) {
     notices.push({ code: "SINGLE_THREAD", detail: features.isolated ? "no shared memory" : "not isolated" });
   }
-  const names = ladder(features, forcedThreads ? Math.max(2, threads) : threads, setup.forcedBuild);
   const failures: unknown[] = [];
   for (const name of names) {
     throwIfAborted(signal);

@@ -4,7 +4,7 @@ import * as Comlink from "comlink";
 import type { Outcome, WireLoadOptions, WireSource, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
 import { ParleyError, toWire } from "./errors";
 import { begin, makeYield, run } from "./generation";
-import { BuildCache, checkFile, type Loaded, type LoaderSetup, loadFile } from "./loader";
+import { BuildCache, checkFile, type Loaded, type LoaderSetup, loadFile, prefetchBuild } from "./loader";
 import { browserWorld } from "./models/download";
 import { type ModelFile, ModelLibrary, openBlob } from "./models/library";
 import { openParts } from "./models/part_store";
@@ -92,14 +92,17 @@ const api: WorkerApi = {
 
   prepare: (call, source, options) =>
     cancellable(call, async (signal) => {
+      // What is downloaded into this worker's memory would not outlive it.
+      if (source.kind === "name" && (await theLibrary()).isVolatile) return;
       await checkFile(await openSource(call, source, signal), loaderSetup(options), builds, signal);
     }),
 
   load: (call, source, options) =>
     cancellable(call, async (signal) => {
-      // The build travels while the weights do.
+      const given = loaderSetup(options);
+      prefetchBuild(given, builds, signal); // travels while the weights do
       const file = await openSource(call, source, signal);
-      loaded = await loadFile(file, loaderSetup(options), builds, reporter(call), signal);
+      loaded = await loadFile(file, given, builds, reporter(call), signal);
       if (source.kind === "name") loaded.info.notices.push(...(await theLibrary()).notices);
       return loaded.info;
     }),

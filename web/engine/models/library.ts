@@ -53,6 +53,11 @@ export class ModelLibrary {
     if (store.parts.backend === "memory") this.#notice("STORAGE_MEMORY", store.refused);
   }
 
+  /** True when nothing that is fetched outlives this worker. */
+  get isVolatile(): boolean {
+    return this.#parts.backend === "memory";
+  }
+
   /** The host's catalog; where there is no network, what is stored. */
   async catalog(signal?: AbortSignal): Promise<CatalogEntry[]> {
     const url = new URL("models/catalog.json", this.#baseUrl).href;
@@ -289,7 +294,7 @@ export class ModelLibrary {
         throw new ParleyError("CHECKSUM", `Part ${index + 1} of ${name} does not stay as it was stored.`);
       },
       close: async () => {
-        if (this.#parts.backend === "memory") await this.remove(id);
+        if (this.isVolatile) await this.remove(id);
         for (const { sha256 } of parts) {
           await this.#overflowRecords.removePart(sha256);
           await this.#overflow.remove(sha256);
