@@ -20,7 +20,6 @@ export const en = {
   cancel: "Cancel",
 
   chip: {
-    label: (text: string) => `Model: ${text}`,
     ready: (threads: number) => `ready, ${threads} ${threads === 1 ? "thread" : "threads"}`,
     loading: "loading",
     idle: "not loaded",
@@ -92,12 +91,9 @@ export const en = {
     previous: "Previous version",
     next: "Next version",
     latest: "Latest",
-    earlier: (count: string) => `${count} earlier messages`,
-    actions: "Reply",
   },
 
   model: {
-    title: "Model",
     licence: "Licence",
     languages: "Languages",
     size: "Size",
@@ -199,10 +195,9 @@ export const en = {
     SINGLE_THREAD:
       "Parley runs on one thread here: this page is not isolated from others. It answers the same, more slowly.",
     BUILD_FALLBACK: "The fastest build did not start in this browser. A slower one gives the same answers.",
-    STORAGE_INDEXEDDB: "The model is kept in this site's database: private files were refused.",
     STORAGE_MEMORY:
       "This browser keeps nothing for this site. The model is downloaded again at the next visit.",
-    chatMemory: "This browser keeps nothing for this site. This conversation ends with the page.",
+    chatMemory: "This conversation cannot be stored on this device. It ends with the page.",
     offline: "You are offline. Parley works as before.",
     offlineWithout:
       "You are offline, and the model is not on this device yet. It loads once you are connected.",
@@ -211,7 +206,6 @@ export const en = {
     unresponsive: (seconds: string) => `Parley has not answered for ${seconds}. Your conversation is safe.`,
     restart: "Restart",
     cancelled: "Loading was cancelled. What arrived is kept.",
-    details: "Details",
   },
 
   failures: {

@@ -16,7 +16,6 @@ export const zh: Messages = {
   cancel: "取消",
 
   chip: {
-    label: (text) => `模型：${text}`,
     ready: (threads) => `就绪，${threads} 线程`,
     loading: "载入中",
     idle: "未载入",
@@ -86,12 +85,9 @@ export const zh: Messages = {
     previous: "上一个版本",
     next: "下一个版本",
     latest: "最新",
-    earlier: (count) => `更早的 ${count} 条消息`,
-    actions: "回复",
   },
 
   model: {
-    title: "模型",
     licence: "许可",
     languages: "语言",
     size: "大小",
@@ -163,9 +159,8 @@ export const zh: Messages = {
     label: "提示",
     SINGLE_THREAD: "Parley 在这里只用一个线程，因为页面没有与其他页面隔离。答案相同，只是慢一些。",
     BUILD_FALLBACK: "最快的构建在这个浏览器里没能启动。较慢的构建给出相同的答案。",
-    STORAGE_INDEXEDDB: "浏览器拒绝了私有文件，模型存放在本站的数据库里。",
     STORAGE_MEMORY: "这个浏览器不为本站保留数据。下次访问会重新下载模型。",
-    chatMemory: "这个浏览器不为本站保留数据。关闭页面后对话就没有了。",
+    chatMemory: "这次对话无法存到这台设备上，关闭页面后就没有了。",
     offline: "你已离线。Parley 照常工作。",
     offlineWithout: "你已离线，而模型还不在这台设备上。联网后就会载入。",
     update: "Parley 的新版本已就绪。",
@@ -173,7 +168,6 @@ export const zh: Messages = {
     unresponsive: (seconds) => `Parley 已 ${seconds}没有回应。对话不会丢失。`,
     restart: "重新启动",
     cancelled: "已取消载入。已下载的部分会保留。",
-    details: "详情",
   },
 
   failures: {

@@ -1,11 +1,13 @@
 // What the user should know, each in a line under the header: cause, then next step, and the button that takes it.
 
+import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { failureText, formatSeconds, t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
 import { usePage } from "../state/page";
 
 const OFFLINE = "OFFLINE";
+const FOR_GOOD = new Set(["SINGLE_THREAD", "BUILD_FALLBACK"]); // the same at every visit
 const RELOAD = new Set(["BUILD_FAILED", "BUILD_MISMATCH"]); // what only a fresh page can mend
 const CHAT_MEMORY = "CHAT_MEMORY";
 
@@ -38,9 +40,13 @@ export function Notices({ conversation }: { conversation: ConversationState | nu
   const { model, preferences, updates, online } = usePage();
   const text = t.value.notices;
   const phase = model.phase.value;
-  const { dismissed } = preferences.value.value;
-  const put = (code: string) => () => preferences.change({ dismissed: [...dismissed, code] });
-  const shown = (code: string) => !dismissed.includes(code);
+  const seen = useSignal<readonly string[]>([]); // put away for this visit
+  const { dismissed } = preferences.value.value; // put away for good
+  const shown = (code: string) => !seen.value.includes(code) && !dismissed.includes(code);
+  const putAway = (code: string) => () => {
+    seen.value = [...seen.value, code];
+    if (FOR_GOOD.has(code)) preferences.change({ dismissed: [...dismissed, code] });
+  };
   return (
     <div class="notices" role="status" aria-label={text.label}>
       {updates?.ready.value && (
@@ -56,18 +62,21 @@ export function Notices({ conversation }: { conversation: ConversationState | nu
         </Notice>
       )}
       {!online.value && shown(OFFLINE) && (
-        <Notice dismiss={put(OFFLINE)}>{phase.phase === "ready" ? text.offline : text.offlineWithout}</Notice>
+        <Notice dismiss={putAway(OFFLINE)}>
+          {phase.phase === "ready" ? text.offline : text.offlineWithout}
+        </Notice>
       )}
-      {conversation !== null && !conversation.persistent && shown(CHAT_MEMORY) && (
-        <Notice dismiss={put(CHAT_MEMORY)}>{text.chatMemory}</Notice>
+      {conversation !== null && !conversation.persistent.value && shown(CHAT_MEMORY) && (
+        <Notice dismiss={putAway(CHAT_MEMORY)}>{text.chatMemory}</Notice>
       )}
-      {model.notices.value
-        .filter((notice) => shown(notice.code))
-        .map((notice) => (
-          <Notice key={notice.code} dismiss={put(notice.code)}>
-            {text[notice.code]}
+      {model.notices.value.map(({ code }) =>
+        // That private files were refused changes nothing for the user; the model's panel says it.
+        code !== "STORAGE_INDEXEDDB" && shown(code) ? (
+          <Notice key={code} dismiss={putAway(code)}>
+            {text[code]}
           </Notice>
-        ))}
+        ) : null,
+      )}
     </div>
   );
 }

@@ -1,0 +1,79 @@
+// How much of the context the conversation takes, the draft included, and which messages no longer fit. The engine counts;
+// while it writes a reply it is busy with that, and the reply's own figures follow.
+
+import { batch, effect, type Signal, signal } from "@preact/signals";
+import type { Engine } from "../../engine/types";
+import type { ModelState } from "./model";
+import type { Thread } from "./thread";
+
+export interface ContextUse {
+  used: number; // tokens, the draft included while one is being written
+  total: number;
+}
+
+const COUNT_MS = 200; // after the last change
+
+export class ContextMeter {
+  readonly use: Signal<ContextUse | null> = signal(null);
+  /** Messages outside the context now. */
+  readonly dropped: Signal<ReadonlySet<string>> = signal(new Set<string>());
+  readonly #thread: Thread;
+  readonly #draft: Signal<string>;
+  readonly #model: ModelState;
+  readonly #engine: Engine;
+  #counting = false; // one count at a time, the newest question last
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  constructor(engine: Engine, model: ModelState, thread: Thread, draft: Signal<string>) {
+    this.#engine = engine;
+    this.#model = model;
+    this.#thread = thread;
+    this.#draft = draft;
+    effect(() => {
+      draft.value;
+      thread.path.value;
+      thread.conversation.value.system;
+      if (model.phase.value.phase === "ready" && !thread.busy.value) this.#recount();
+    });
+  }
+
+  /** `flags` says of each of `ids` whether it is dropped. */
+  show(use: ContextUse | null, flags: readonly boolean[] = [], ids: readonly string[] = []): void {
+    const next = new Set(ids.filter((id, index) => id !== "" && flags[index] === true));
+    const before = this.dropped.peek();
+    batch(() => {
+      this.use.value = use;
+      if (next.size !== before.size || [...next].some((id) => !before.has(id))) this.dropped.value = next;
+    });
+  }
+
+  #recount(): void {
+    clearTimeout(this.#timer);
+    this.#timer = setTimeout(async () => {
+      if (this.#counting || this.#model.phase.peek().phase !== "ready") return;
+      this.#counting = true;
+      const asked = this.#draft.peek();
+      await this.#count().catch(() => {}); // the meter keeps its last figures; sending says what is wrong
+      this.#counting = false;
+      if (this.#draft.peek() !== asked) this.#recount();
+    }, COUNT_MS);
+  }
+
+  async #count(): Promise<void> {
+    const thread = this.#thread;
+    if (thread.busy.peek()) return;
+    const { sent, ids } = thread.prompt(thread.conversation.peek().leaf);
+    const draft = this.#draft.peek();
+    if (draft.trim() !== "") {
+      sent.push({ role: "user", content: draft });
+      ids.push("");
+    }
+    if (sent.length === 0) {
+      const total = this.#model.info.peek()?.context ?? 0;
+      this.show(total > 0 ? { used: 0, total } : null);
+      return;
+    }
+    const { tokens, context, dropped } = await this.#engine.countTokens(sent);
+    if (!thread.busy.peek()) this.show({ used: tokens, total: context }, dropped, ids);
+  }
+}
