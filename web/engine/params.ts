@@ -1,8 +1,15 @@
-// From OpenAI's parameters to the core's options. The core knows which options exist and their ranges; here are only
-// the parameters that are not options, types, presets and the seed.
+// From OpenAI's parameters to the core's options: which there are, their types, presets and the seed. Ranges, and what a
+// model allows, are the core's to check.
 import type { GenerationRequest } from "./contract";
 import { ParleyError } from "./errors";
-import type { ChatMessage, ChatParams, CompletionParams, ModelInfo, ModelPreset } from "./types";
+import type {
+  ChatMessage,
+  ChatParams,
+  CompletionParams,
+  ModelInfo,
+  ModelPreset,
+  SamplingParams,
+} from "./types";
 
 type Fields = Record<string, unknown>;
 
@@ -28,34 +35,67 @@ function text(value: unknown, name: string): string {
   return value;
 }
 
+type Kind = "number" | "boolean" | "texts" | "numbers" | "biases";
+
+/** The core's options and what they are made of; their ranges are the core's business. */
+const KINDS: Record<Exclude<keyof SamplingParams, "model" | "user" | "n">, Kind> = {
+  temperature: "number",
+  top_k: "number",
+  top_p: "number",
+  min_p: "number",
+  typical_p: "number",
+  repetition_penalty: "number",
+  repeat_last_n: "number",
+  frequency_penalty: "number",
+  presence_penalty: "number",
+  no_repeat_ngram_size: "number",
+  logit_bias: "biases",
+  seed: "number",
+  min_tokens: "number",
+  min_new_tokens: "number",
+  max_tokens: "number",
+  max_completion_tokens: "number",
+  max_new_tokens: "number",
+  max_length: "number",
+  stop: "texts",
+  stop_token_ids: "numbers",
+  ignore_eos: "boolean",
+};
+
+function unsupported(name: string): never {
+  throw new ParleyError("UNSUPPORTED_OPTION", `${name.slice(0, 100)} is not an option that Parley has.`);
+}
+
+function isNumber(value: unknown): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
 /** One option as parley_set_option takes it: the items of a list one by one. */
 function optionValues(name: string, value: unknown): string[] {
-  switch (typeof value) {
+  if (!Object.hasOwn(KINDS, name)) unsupported(name);
+  const kind = KINDS[name as keyof typeof KINDS];
+  switch (kind) {
     case "number":
-      if (!Number.isFinite(value)) badArg(name, "a number");
-      return [String(value)];
+      return isNumber(value) ? [String(value)] : badArg(name, "a number");
     case "boolean":
-      return [String(value)];
-    case "string":
-      if (name !== "stop") badArg(name, "a number");
-      return [value];
-    case "object":
-      if (Array.isArray(value)) {
-        const item = name === "stop" ? "string" : "number";
-        if (value.some((element) => typeof element !== item)) badArg(name, `a list of ${item}s`);
-        return value.map(String);
-      }
-      if (name === "logit_bias") {
-        return Object.entries(value as Fields).map(([id, bias]) => {
-          if (typeof bias !== "number") badArg("logit_bias", "numbers by token id");
-          return `${id}:${bias}`;
-        });
-      }
-      break;
-    default:
-      break;
+      return typeof value === "boolean" ? [String(value)] : badArg(name, "true or false");
+    case "texts": {
+      const texts = typeof value === "string" ? [value] : value;
+      if (!Array.isArray(texts) || texts.some((one) => typeof one !== "string"))
+        badArg(name, "a text or a list of texts");
+      return texts as string[];
+    }
+    case "numbers":
+      return Array.isArray(value) && value.every(isNumber)
+        ? value.map(String)
+        : badArg(name, "a list of numbers");
+    case "biases": {
+      const isObject = typeof value === "object" && value !== null && !Array.isArray(value);
+      const biases = isObject ? Object.entries(value) : badArg(name, "numbers by token id");
+      if (!biases.every(([, bias]) => isNumber(bias))) badArg(name, "numbers by token id");
+      return biases.map(([id, bias]) => `${id}:${bias}`);
+    }
   }
-  throw new ParleyError("UNSUPPORTED_OPTION", `${name} is not an option that Parley has.`);
 }
 
 function drawSeed(): number {
@@ -85,13 +125,13 @@ function checkShared(params: Fields, info: ModelInfo): void {
     throw new ParleyError("BAD_ARG", `model is '${String(model)}', but '${info.id}' is loaded.`);
   }
   if (n !== undefined && n !== null && n !== 1) {
-    throw new ParleyError("UNSUPPORTED_OPTION", "n other than 1 is not an option that Parley has.");
+    unsupported("n other than 1");
   }
   if (params.user !== undefined) text(params.user, "user");
   boolean(params, "stream");
   for (const name of Object.keys((streamOptions ?? {}) as Fields)) {
     if (name !== "include_usage") {
-      throw new ParleyError("UNSUPPORTED_OPTION", `stream_options.${name} is not an option that Parley has.`);
+      unsupported(`stream_options.${name}`);
     }
   }
 }
@@ -121,7 +161,7 @@ export function checkMessages(value: unknown): ChatMessage[] {
     const { role, content, pinned, ...rest } = message as Fields;
     const [other] = Object.keys(rest).filter((name) => rest[name] !== undefined);
     if (other !== undefined) {
-      throw new ParleyError("UNSUPPORTED_OPTION", `${where}.${other} is not an option that Parley has.`);
+      unsupported(`${where}.${other}`);
     }
     if (role !== "system" && role !== "user" && role !== "assistant") {
       badArg(`${where}.role`, "system, user or assistant");

@@ -544,6 +544,41 @@ test("options that Parley does not have are refused by name, and leave it ready"
   expect((await library.ask("Hello")).text.length).toBeGreaterThan(0);
 });
 
+test("every option of the library is one of the core's", async ({ library }) => {
+  await library.open();
+  await library.load();
+  const { ids } = await library.ask("Hello", {
+    temperature: 0.9,
+    top_k: 30,
+    top_p: 0.9,
+    min_p: 0.01,
+    typical_p: 0.95,
+    repetition_penalty: 1.1,
+    repeat_last_n: 64,
+    frequency_penalty: 0.1,
+    presence_penalty: 0.1,
+    no_repeat_ngram_size: 3,
+    logit_bias: { 5: -100 },
+    min_tokens: 2,
+    stop: ["\n\n"],
+    stop_token_ids: [3],
+    ignore_eos: false,
+  });
+  expect(ids.length).toBeGreaterThanOrEqual(2);
+  for (const name of ["max_completion_tokens", "max_new_tokens"]) {
+    expect(
+      (await library.ask("Hello", { max_tokens: undefined, [name]: 3, ignore_eos: true })).ids,
+    ).toHaveLength(3);
+  }
+  const long = await library.ask("Hello", {
+    max_tokens: undefined,
+    max_length: 12,
+    min_new_tokens: 1,
+    ignore_eos: true,
+  });
+  expect(long.ids.length).toBeLessThan(12);
+});
+
 test("I1: a reply that meets the end of the context stops with length", async ({ library }) => {
   await library.open();
   const info = await library.load({ context: 48 });
