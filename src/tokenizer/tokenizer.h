@@ -1,5 +1,5 @@
-// GPT-2's byte-level BPE: text to token ids and back. Built from a GGUF's token list and merges, or from vocab.json
-// and merges.txt; special tokens are produced only where the caller asks for them.
+// GPT-2's byte-level BPE: text to token ids and back. Built from a GGUF's token list and merges, or
+// from vocab.json and merges.txt; special tokens are produced only where the caller asks for them.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ namespace parley {
 
 // Everything a tokenizer is made of. Views; copied by Make.
 struct VocabularyView {
-  std::span<const std::string_view> tokens;   // by id, in GPT-2's printable form of bytes ("Ġthe")
-  std::span<const std::string_view> merges;   // "left right", best first
-  std::span<const int32_t> special_ids;       // control tokens: never made from text unless asked
+  std::span<const std::string_view> tokens;  // by id, in GPT-2's printable form of bytes ("Ġthe")
+  std::span<const std::string_view> merges;  // "left right", best first
+  std::span<const int32_t> special_ids;      // control tokens: never made from text unless asked
 };
 
 // How much work an Encode was, for tests of its bounds.
@@ -29,25 +29,27 @@ struct EncodeCounts {
 
 class Tokenizer {
  public:
-  // BAD_VOCAB: duplicate or missing tokens, a byte without a token, a merge that names no token (with its line in a
-  // merges.txt). LIMIT: over 2^20 tokens or merges. OOM.
+  // BAD_VOCAB: duplicate or missing tokens, a byte without a token, a merge that names no token
+  // (with its line in a merges.txt). LIMIT: over 2^20 tokens or merges. OOM.
   static Result<std::unique_ptr<Tokenizer>> Make(const VocabularyView& vocabulary);
-  // The lines of a merges.txt: "#version" first, then one merge a line. BAD_VOCAB with the line: no "#version" (the
-  // reference drops the first line unread), CRLF, a line that is not two symbols around one space (T1). OOM.
+  // The lines of a merges.txt: "#version" first, then one merge a line. BAD_VOCAB with the line: no
+  // "#version" (the reference drops the first line unread), CRLF, a line that is not two symbols
+  // around one space (T1). OOM.
   static Result<Buffer<std::string_view>> ParseMerges(std::string_view merges_txt);
   ~Tokenizer();
 
   uint32_t size() const;          // tokens in the vocabulary
   uint64_t memory_bytes() const;  // held by this tokenizer
 
-  // Text (any bytes; invalid UTF-8 is read as U+FFFD) to ids, appended. `parse_special`: special tokens written in the
-  // text are read as such; else they are text. Near-linear time in the text's length; about 24 bytes of memory for each
-  // byte of the longest word. LIMIT: over 512 MiB of text. OOM. On an error `ids` is as it was.
+  // Text (any bytes; invalid UTF-8 is read as U+FFFD) to ids, appended. `parse_special`: special
+  // tokens written in the text are read as such; else they are text. Near-linear time in the text's
+  // length; about 24 bytes of memory for each byte of the longest word. LIMIT: over 512 MiB of
+  // text. OOM. On an error `ids` is as it was.
   Status Encode(std::string_view text, bool parse_special, std::vector<int32_t>* ids,
                 EncodeCounts* counts = nullptr) const;
 
-  // The bytes of one token; may be part of a character. Special tokens give their name ("<|user|>"). Empty for an id
-  // outside the vocabulary.
+  // The bytes of one token; may be part of a character. Special tokens give their name
+  // ("<|user|>"). Empty for an id outside the vocabulary.
   std::string_view Bytes(int32_t id) const;
   bool IsSpecial(int32_t id) const;
   int32_t FindSpecial(std::string_view name) const;  // -1 when there is none
