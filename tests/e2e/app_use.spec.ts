@@ -69,6 +69,17 @@ test("offline after the first visit: the page opens and talks", async ({ page, c
   await context.setOffline(false);
 });
 
+test("the page is there, and takes a message, before the core and the model have arrived", async ({
+  page,
+}) => {
+  await page.route(/\/wasm\/|\.part$/, () => {}); // never answered
+  await page.goto("./");
+  await expect(page.getByText("Nothing you write leaves this device.")).toBeVisible();
+  await field(page).fill("Are you there?");
+  await field(page).press("Enter");
+  await expect(page.getByText("Parley answers as soon as the model is ready.")).toBeVisible();
+});
+
 test("Enter in the middle of a composition does not send", async ({ preview, page }) => {
   await preview.open("ready");
   await field(page).fill("ni hao");
