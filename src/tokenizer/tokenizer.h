@@ -43,7 +43,7 @@ class Tokenizer {
 
   // Text (any bytes; invalid UTF-8 is read as U+FFFD) to ids, appended. `parse_special`: special
   // tokens written in the text are read as such; else they are text. Near-linear time in the text's
-  // length; about 24 bytes of memory for each byte of the longest word. LIMIT: over 512 MiB of
+  // length; about 32 bytes of memory for each byte of the longest word. LIMIT: over 512 MiB of
   // text. OOM. On an error `ids` is as it was.
   Status Encode(std::string_view text, bool parse_special, std::vector<int32_t>* ids,
                 EncodeCounts* counts = nullptr) const;
