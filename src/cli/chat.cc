@@ -126,10 +126,8 @@ class Conversation {
 
 // False at the end of the input. An interrupted read gives an empty line.
 bool ReadLine(bool prompt, std::string* line) {
-  if (prompt) {
-    std::fputs("> ", stdout);
-    std::fflush(stdout);
-  }
+  if (prompt) std::fputs("> ", stdout);
+  std::fflush(stdout);
   char* buffer = nullptr;
   size_t room = 0;
   errno = 0;
