@@ -1,5 +1,6 @@
-// The one way to allocate what input sizes: fallible, aligned, counted, and replaceable so that tests can make the
-// Nth allocation fail. Containers of fixed or small size use the standard library.
+// The one way to allocate what input sizes: fallible, aligned, counted, and replaceable so that
+// tests can make the Nth allocation fail. Containers of fixed or small size use the standard
+// library.
 #pragma once
 
 #include <cstddef>
@@ -31,7 +32,7 @@ AllocationCounts GetAllocationCounts();
 void ResetAllocationPeak();
 
 namespace buffer_internal {
-void* Allocate(size_t bytes);             // null when refused; counted
+void* Allocate(size_t bytes);  // null when refused; counted
 void Release(void* pointer, size_t bytes);
 Error OutOfMemory(uint64_t bytes, const char* what);
 }  // namespace buffer_internal

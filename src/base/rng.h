@@ -1,4 +1,5 @@
-// The random generator behind sampling: PCG32 (O'Neill 2014), seeded so that one seed gives one sequence everywhere.
+// The random generator behind sampling: PCG32 (O'Neill 2014), seeded so that one seed gives one
+// sequence everywhere.
 #pragma once
 
 #include <cstdint>

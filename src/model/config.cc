@@ -73,7 +73,8 @@ Status CheckAttention(const GgufHeader& header, const Sizes& sizes) {
   TRY_ASSIGN(const uint64_t kv_heads, header.GetUint("gpt2.attention.head_count_kv", sizes.heads));
   if (kv_heads != sizes.heads)
     return Unsupported("gpt2.attention.head_count_kv differs from the head count");
-  if (sizes.heads == 0 || sizes.width == 0 || sizes.width % sizes.heads != 0) return {};  // FillIn says so
+  if (sizes.heads == 0 || sizes.width == 0 || sizes.width % sizes.heads != 0)
+    return {};  // FillIn says so
   const uint64_t head_size = sizes.width / sizes.heads;
   for (const char* key : {"gpt2.attention.key_length", "gpt2.attention.value_length"}) {
     TRY_ASSIGN(const uint64_t length, header.GetUint(key, head_size));
