@@ -30,7 +30,6 @@ export const en = {
   progress: {
     starting: "Looking for the model",
     download: (done: string, rate: string, left: string) => `${done}, ${rate}, ${left} left`,
-    downloadPlain: (done: string) => done,
     offline: (done: string) => `${done}, waiting for a connection`,
     retry: (done: string) => `${done}, waiting for the host`,
     verify: (done: string) => `Checking ${done}`,

@@ -50,6 +50,12 @@ export function formatBytesOf(done: number, total: number): string {
   return t.value.bytesOf(megabytes(done), formatBytes(total));
 }
 
+/** `8.1 MB/s`, `24 KB/s`. */
+export function formatRate(bytesPerSecond: number): string {
+  const slow = bytesPerSecond < MB / 10;
+  return t.value.perSecond(slow ? `${formatNumber(bytesPerSecond / 1000)} KB` : formatBytes(bytesPerSecond));
+}
+
 /** `1 s`, `3 min`; never 0. */
 export function formatSeconds(seconds: number): string {
   if (seconds < 90) return t.value.seconds(formatNumber(Math.max(1, Math.round(seconds))));

@@ -26,7 +26,6 @@ export const zh: Messages = {
   progress: {
     starting: "正在查找模型",
     download: (done, rate, left) => `${done}，${rate}，还需 ${left}`,
-    downloadPlain: (done) => done,
     offline: (done) => `${done}，等待网络`,
     retry: (done) => `${done}，等待网站`,
     verify: (done) => `正在校验 ${done}`,

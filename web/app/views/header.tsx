@@ -1,9 +1,11 @@
 // The line at the top: what the conversation is called, how the model is doing, a new chat, settings. While a model
 // arrives, its progress in words stands beside the chip and a hairline below the header fills.
 
-import { formatBytes, formatBytesOf, formatSeconds, t } from "../i18n";
+import { formatBytesOf, formatRate, formatSeconds, t } from "../i18n";
 import type { Phase } from "../state/model";
 import { usePage } from "../state/page";
+
+const TELLING = 0.01; // of the download, before its rate means anything
 
 interface HeaderProps {
   title: string;
@@ -61,22 +63,18 @@ function ModelChip({ phase, onClick }: { phase: Phase; onClick: () => void }) {
   );
 }
 
-/** `12.4 of 19.8 MB, 8.1 MB/s, 1 s left`. */
+/** `12.4 of 19.8 MB, 8.1 MB/s, 1 s left`; without rate and time until enough has arrived to tell. */
 export function progressText(phase: Phase & { phase: "loading" }): string {
   const text = t.value.progress;
   const { progress } = phase;
   if (progress === null) return text.starting;
-  const done = formatBytesOf(progress.loaded, progress.total);
+  const { loaded, total, waiting, bytes_per_second: rate, seconds_left: left } = progress;
+  const done = formatBytesOf(loaded, total);
   switch (progress.phase) {
     case "download":
-      if (progress.waiting !== undefined) return text[progress.waiting](done);
-      return progress.bytes_per_second === undefined || progress.seconds_left === undefined
-        ? text.downloadPlain(done)
-        : text.download(
-            done,
-            t.value.perSecond(formatBytes(progress.bytes_per_second)),
-            formatSeconds(progress.seconds_left),
-          );
+      if (waiting !== undefined) return text[waiting](done);
+      if (rate === undefined || left === undefined || loaded < total * TELLING) return done;
+      return text.download(done, formatRate(rate), formatSeconds(left));
     case "verify":
       return text.verify(done);
     case "load":

@@ -92,10 +92,12 @@ function StorageFacts() {
   const text = t.value.model;
   const storage = model.storage.value;
   if (storage === null) return null;
+  const backend = text.backends[storage.backend];
+  const bytes = model.storedBytes.value;
   return (
     <Fact name={text.storage}>
-      {text.storageText(text.backends[storage.backend], formatBytes(model.storedBytes.value))}
-      {storage.backend !== "memory" && (
+      {bytes === 0 ? backend : text.storageText(backend, formatBytes(bytes))}
+      {storage.backend !== "memory" && bytes > 0 && (
         <span class="fact-note">{storage.persisted ? text.persisted : text.evictable}</span>
       )}
     </Fact>

@@ -7,6 +7,7 @@ import {
   formatBytesOf,
   formatLanguages,
   formatParameters,
+  formatRate,
   formatSeconds,
   language,
   preferredLanguage,
@@ -48,13 +49,10 @@ test("no text is empty in either language, and none shouts", () => {
 
 test("sizes and times are written as the header shows them", () => {
   expect(formatBytesOf(12_400_000, 19_826_144)).toBe("12.4 of 19.8 MB");
-  expect(
-    t.value.progress.download(
-      "12.4 of 19.8 MB",
-      t.value.perSecond(formatBytes(8_100_000)),
-      formatSeconds(0.9),
-    ),
-  ).toBe("12.4 of 19.8 MB, 8.1 MB/s, 1 s left");
+  expect(t.value.progress.download("12.4 of 19.8 MB", formatRate(8_100_000), formatSeconds(0.9))).toBe(
+    "12.4 of 19.8 MB, 8.1 MB/s, 1 s left",
+  );
+  expect(formatRate(24_000)).toBe("24 KB/s");
   expect(formatBytes(142_300_000)).toBe("142 MB");
   expect(formatSeconds(200)).toBe("3 min");
   expect(formatParameters(17_544_960)).toBe("17 million");

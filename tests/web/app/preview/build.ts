@@ -1,4 +1,4 @@
-// Builds the preview into build/pg-preview.
+// Builds the preview into build/page-preview.
 import { resolve } from "node:path";
 import { build } from "vite";
 
@@ -6,7 +6,7 @@ const REPOSITORY = resolve(import.meta.dirname, "../../../..");
 
 /** Returns the folder with index.html. */
 export async function buildPreview(): Promise<string> {
-  const outDir = resolve(REPOSITORY, "build/pg-preview");
+  const outDir = resolve(REPOSITORY, "build/page-preview");
   await build({
     root: import.meta.dirname,
     base: "./",
