@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// Takes the README's picture, docs/images/parley.png, of a running page: one conversation with fixed seeds, so that the
+// Takes the README's picture, docs/images/chat-light.png, of a running page: one conversation with fixed seeds, so that the
 // words are the same each time. It starts no server.
 //
 //   scripts/start.sh &  then  scripts/make_screenshot.mjs [http://localhost:8080/]
@@ -9,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 const ROOT = new URL('../', import.meta.url);
 const { chromium } = createRequire(new URL('web/package.json', ROOT))('playwright-core');
-const PICTURE = fileURLToPath(new URL('docs/images/parley.png', ROOT));
+const PICTURE = fileURLToPath(new URL('docs/images/chat-light.png', ROOT));
 const CONVERSATION = [
   ['Book a table for two at an Italian restaurant tonight.', 62385],
   ['In San Francisco, at 7 pm please.', 4356],
