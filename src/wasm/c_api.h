@@ -1,6 +1,7 @@
-// The C interface of the wasm builds: handles, bytes and numbers, no logic. The web library's wasm_session.ts is its
-// only caller; its list of names is exports.txt. Text is UTF-8 with an explicit length. Functions that return int32_t
-// return 0 or the negated number of an error code (base/result.h); parley_error then has the message.
+// The C interface of the wasm builds: handles, bytes and numbers, no logic. The web library's
+// wasm_session.ts is its only caller; its list of names is exports.txt. Text is UTF-8 with an
+// explicit length. Functions that return int32_t return 0 or the negated number of an error code
+// (base/result.h); parley_error then has the message.
 #pragma once
 
 #include <stddef.h>
@@ -18,9 +19,9 @@ typedef struct ParleyBytes {
 } ParleyBytes;
 
 typedef struct ParleyError {
-  int32_t code;            // a number of base/result.h, 0 when the last call succeeded
+  int32_t code;  // a number of base/result.h, 0 when the last call succeeded
   uint32_t has_offset;
-  double offset;           // bytes into the file
+  double offset;  // bytes into the file
   ParleyBytes message;
 } ParleyError;
 
@@ -35,12 +36,12 @@ enum { PARLEY_STOP = 1, PARLEY_LENGTH = 2, PARLEY_ABORTED = 3 };
 
 typedef struct ParleyEvent {
   double logprob;
-  ParleyBytes text;                       // bytes to show now
+  ParleyBytes text;  // bytes to show now
   const ParleyAlternative* alternatives;
   uint32_t n_alternatives;
-  int32_t kind;                           // PARLEY_PREFILL, ...
+  int32_t kind;  // PARLEY_PREFILL, ...
   int32_t id;
-  int32_t reason;                         // PARLEY_STOP, ... when kind is PARLEY_DONE
+  int32_t reason;  // PARLEY_STOP, ... when kind is PARLEY_DONE
   uint32_t prompt_tokens;
   uint32_t cached_tokens;
   uint32_t prefilled_tokens;
@@ -49,19 +50,22 @@ typedef struct ParleyEvent {
 } ParleyEvent;
 
 uint32_t parley_abi_version(void);
-Parley* parley_create(void);              // null when memory is refused
+Parley* parley_create(void);  // null when memory is refused
 void parley_destroy(Parley* parley);
-void* parley_allocate(uint32_t bytes);    // staging for the caller; null when refused
+void* parley_allocate(uint32_t bytes);  // staging for the caller; null when refused
 void parley_release(void* pointer);
 const ParleyError* parley_error(const Parley* parley);
-const ParleyBytes* parley_result(const Parley* parley);  // what the last call that says so left here
+const ParleyBytes* parley_result(
+    const Parley* parley);  // what the last call that says so left here
 
-// Result: the plan as JSON. `header`: a prefix of the file. TRUNCATED with a longer file: call again with more.
-int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size, double file_bytes, uint32_t context,
-                    uint32_t threads);
+// Result: the plan as JSON. `header`: a prefix of the file. TRUNCATED with a longer file: call
+// again with more.
+int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size, double file_bytes,
+                    uint32_t context, uint32_t threads);
 int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads);
 int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size);
-// Result: what was loaded, as JSON: {"plan": {as parley_plan}, "kernels", "chat_format", "bos_id", "eos_id"}.
+// Result: what was loaded, as JSON: {"plan": {as parley_plan}, "kernels", "chat_format", "bos_id",
+// "eos_id"}.
 int32_t parley_open(Parley* parley);
 
 int32_t parley_clear_options(Parley* parley);
@@ -72,11 +76,14 @@ int32_t parley_add_message(Parley* parley, const char* role, uint32_t role_size,
                            uint32_t text_size, int32_t pinned);
 // "" restores the model's own format.
 int32_t parley_set_chat_format(Parley* parley, const char* id, uint32_t id_size);
-// Result: {"options": {...}, "dropped": [bool], "prompt_ids": [id]} as JSON: resolved options with the seed, by message
-// whether it was left out to fit (empty for a completion), and the prompt as tokens.
+// Result: {"options": {...}, "dropped": [bool], "prompt_ids": [id]} as JSON: resolved options with
+// the seed, by message whether it was left out to fit (empty for a completion), and the prompt as
+// tokens.
 int32_t parley_begin_chat(Parley* parley);
-int32_t parley_begin_completion(Parley* parley, const char* prompt, uint32_t prompt_size, int32_t parse_special);
-// The messages set, fitted, without starting: result {"tokens", "context", "dropped": [bool]} as JSON.
+int32_t parley_begin_completion(Parley* parley, const char* prompt, uint32_t prompt_size,
+                                int32_t parse_special);
+// The messages set, fitted, without starting: result {"tokens", "context", "dropped": [bool]} as
+// JSON.
 int32_t parley_count_chat(Parley* parley);
 const ParleyEvent* parley_next(Parley* parley);
 void parley_cancel(Parley* parley);
