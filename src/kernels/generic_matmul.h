@@ -13,6 +13,7 @@
 // and how one step is summed into them (Dot, Finish).
 #pragma once
 
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -35,9 +36,11 @@ using WeightPolicy = std::conditional_t<kType == DType::kQ8_0, typename S::Q8, t
 // with others are refused.
 template <typename S>
 inline typename S::F LoadScales(const uint8_t* p) {
-  const auto bits =
-      S::And(S::template ShiftLeft<13>(S::LoadSigned16(p)), S::Splat(int32_t(0x8fffe000u)));
-  return S::Mul(S::AsFloat(bits), S::Splat(0x1p112f));
+  constexpr int32_t kSignAndMagnitude = std::bit_cast<int32_t>(0x8fffe000u);
+  constexpr int32_t kTwoTo112 = std::bit_cast<int32_t>(0x1p112f);
+  const auto shifted = S::template ShiftLeft<13>(S::LoadSigned16(p));
+  const auto bits = S::And(shifted, S::template Constant<kSignAndMagnitude>());
+  return S::Mul(S::AsFloat(bits), S::AsFloat(S::template Constant<kTwoTo112>()));
 }
 
 // What a tile of kTokens rows and kPanels panels reads and writes.
@@ -119,12 +122,16 @@ template <typename S, DType kType, int kTokens, int kPanels, typename Code>
   if constexpr (kTokens == 1) {
     float totals[kPanels * kPanelColumns];
     std::memcpy(totals, args.y, sizeof(totals));
-    for (size_t block = 0; block < args.blocks; ++block)
+    for (size_t block = 0; block < args.blocks; ++block) {
       TileBlock<S, kType, kTokens, kPanels>(args, block, totals);
+    }
     std::memcpy(args.y, totals, sizeof(totals));
   } else {
-    for (size_t block = 0; block < args.blocks; ++block)
+    for (size_t block = 0; block < args.blocks; ++block) {
       TileBlock<S, kType, kTokens, kPanels>(args, block, args.y);
+      PARLEY_FORGET_MEMORY;  // or the compiler would carry the totals from block to block in
+                             // registers it has not
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 // machine's vectors are.
 #pragma once
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -46,27 +47,36 @@ inline float SumOf(const float* x, size_t count, Fn fn) {
   return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]);
 }
 
+// A number in every lane, kept in memory where that is cheaper than making it.
+template <typename S, int32_t kBits>
+inline typename S::F FloatConstant() {
+  return S::AsFloat(S::template Constant<kBits>());
+}
+constexpr int32_t Bits(float x) { return std::bit_cast<int32_t>(x); }
+
 // Exp of base/math.h, operation by operation.
 template <typename S>
 [[gnu::always_inline]] inline typename S::F VectorExp(typename S::F x) {
   using namespace exp_f32;
-  x = S::AtLeast(S::AtMost(x, S::Splat(kHighest)), S::Splat(kLowest));
-  const auto shifted = S::Add(S::Mul(x, S::Splat(kLog2E)), S::Splat(kRound));
-  const auto n = S::Sub(S::AsInt(shifted), S::AsInt(S::Splat(kRound)));
-  const auto n_float = S::Sub(shifted, S::Splat(kRound));
-  const auto r =
-      S::Sub(S::Sub(x, S::Mul(n_float, S::Splat(kLn2High))), S::Mul(n_float, S::Splat(kLn2Low)));
-  auto p = S::Splat(kC5);
-  p = S::Add(S::Mul(p, r), S::Splat(kC4));
-  p = S::Add(S::Mul(p, r), S::Splat(kC3));
-  p = S::Add(S::Mul(p, r), S::Splat(kC2));
-  p = S::Add(S::Mul(p, r), S::Splat(kC1));
-  p = S::Add(S::Mul(p, r), S::Splat(kC0));
-  const auto y = S::Add(S::Add(S::Mul(p, S::Mul(r, r)), r), S::Splat(1.0f));
+  x = S::AtMost(x, FloatConstant<S, Bits(kHighest)>());
+  x = S::AtLeast(x, FloatConstant<S, Bits(kLowest)>());
+  const auto magic = FloatConstant<S, Bits(kRound)>();
+  const auto shifted = S::Add(S::Mul(x, FloatConstant<S, Bits(kLog2E)>()), magic);
+  const auto n = S::Sub(S::AsInt(shifted), S::AsInt(magic));
+  const auto n_float = S::Sub(shifted, magic);
+  auto r = S::Sub(x, S::Mul(n_float, FloatConstant<S, Bits(kLn2High)>()));
+  r = S::Sub(r, S::Mul(n_float, FloatConstant<S, Bits(kLn2Low)>()));
+  auto p = FloatConstant<S, Bits(kC5)>();
+  p = S::Add(S::Mul(p, r), FloatConstant<S, Bits(kC4)>());
+  p = S::Add(S::Mul(p, r), FloatConstant<S, Bits(kC3)>());
+  p = S::Add(S::Mul(p, r), FloatConstant<S, Bits(kC2)>());
+  p = S::Add(S::Mul(p, r), FloatConstant<S, Bits(kC1)>());
+  p = S::Add(S::Mul(p, r), FloatConstant<S, Bits(kC0)>());
+  const auto one = FloatConstant<S, Bits(1.0f)>();
+  const auto y = S::Add(S::Add(S::Mul(p, S::Mul(r, r)), r), one);
   const auto half = S::template ShiftRight<1>(n);
-  const auto one = S::AsInt(S::Splat(1.0f));
-  const auto first = S::AsFloat(S::Add(S::template ShiftLeft<23>(half), one));
-  const auto second = S::AsFloat(S::Add(S::template ShiftLeft<23>(S::Sub(n, half)), one));
+  const auto first = S::AsFloat(S::Add(S::template ShiftLeft<23>(half), S::AsInt(one)));
+  const auto second = S::AsFloat(S::Add(S::template ShiftLeft<23>(S::Sub(n, half)), S::AsInt(one)));
   return S::Mul(S::Mul(y, first), second);
 }
 
@@ -83,9 +93,9 @@ template <typename S>
 void Gelu(float* x, size_t count) {
   Map<S>(x, count, [](auto v) {
     const auto cube = S::Mul(S::Mul(v, v), v);
-    const auto inner = S::Add(v, S::Mul(S::Splat(0.044715f), cube));
-    const auto e = VectorExp<S>(S::Mul(S::Splat(kMinusTwiceRoot), inner));
-    return S::Div(v, S::Add(S::Splat(1.0f), e));
+    const auto inner = S::Add(v, S::Mul(FloatConstant<S, Bits(0.044715f)>(), cube));
+    const auto e = VectorExp<S>(S::Mul(FloatConstant<S, Bits(kMinusTwiceRoot)>(), inner));
+    return S::Div(v, S::Add(FloatConstant<S, Bits(1.0f)>(), e));
   });
 }
 
@@ -125,7 +135,7 @@ bool AllFinite(const float* x, size_t count) {
   // Finite: exponent bits not all ones. As integers, the magnitudes of infinity and NaN are the
   // largest.
   auto largest = S::Splat(int32_t{0});
-  const auto magnitude = S::Splat(int32_t{0x7fffffff});
+  const auto magnitude = S::template Constant<0x7fffffff>();
   size_t i = 0;
   for (; i + 4 <= count; i += 4)
     largest = S::Max(largest, S::And(S::AsInt(S::Load(x + i)), magnitude));
@@ -153,7 +163,7 @@ constexpr float kSmallestAmax = 0x1p-100f;
 // Rounds four values to integers: after adding 1.5 * 2^23 the integer is in the low bits.
 template <typename S>
 inline typename S::I Round(typename S::F x, typename S::F factor) {
-  const auto magic = S::Splat(12582912.0f);
+  const auto magic = FloatConstant<S, Bits(12582912.0f)>();
   return S::Sub(S::AsInt(S::Add(S::Mul(x, factor), magic)), S::AsInt(magic));
 }
 
@@ -161,7 +171,7 @@ template <typename S, bool kBytes, bool kWords>
 inline void QuantizeBlock(const float* x, int8_t* codes, int16_t* wide_codes, float* scale,
                           int32_t* sum) {
   auto largest = S::Splat(int32_t{0});
-  const auto magnitude = S::Splat(int32_t{0x7fffffff});
+  const auto magnitude = S::template Constant<0x7fffffff>();
   for (uint32_t i = 0; i < kBlock; i += 4) {
     largest = S::Max(largest, S::And(S::AsInt(S::Load(x + i)), magnitude));
   }

@@ -34,6 +34,10 @@ struct ScalarLanes {
   static void Store(float* p, F v) { std::memcpy(p, &v, sizeof(v)); }
   static F Splat(float x) { return {{x, x, x, x}}; }
   static I Splat(int32_t x) { return {{x, x, x, x}}; }
+  template <int32_t kWord>  // in every lane
+  static I Constant() {
+    return Splat(kWord);
+  }
 
   static F Add(F a, F b) {
     return Each<F>([&](int i) { return a.lane[i] + b.lane[i]; });

@@ -22,6 +22,16 @@ struct WasmLanes {
   static void Store(float* p, F a) { wasm_v128_store(p, a.v); }
   static F Splat(float x) { return {wasm_f32x4_splat(x)}; }
   static I Splat(int32_t x) { return {wasm_i32x4_splat(x)}; }
+  // A word in every lane, from memory and through a pointer that the compiler does not see through:
+  // V8 makes a v128.const anew wherever it is used, by three instructions, and never moves it out
+  // of a loop.
+  template <int32_t kWord>
+  static I Constant() {
+    alignas(16) static constinit const int32_t kWords[4] = {kWord, kWord, kWord, kWord};
+    const int32_t* words = kWords;
+    asm("" : "+r"(words));
+    return {wasm_v128_load(words)};
+  }
   static F Add(F a, F b) { return {wasm_f32x4_add(a.v, b.v)}; }
   static F Sub(F a, F b) { return {wasm_f32x4_sub(a.v, b.v)}; }
   static F Mul(F a, F b) { return {wasm_f32x4_mul(a.v, b.v)}; }
@@ -91,7 +101,7 @@ struct WasmPairsQ4 : WasmPairs {
   static Acc Start(int32_t sum) { return {wasm_i32x4_splat(-kBias * sum)}; }
   static void LoadWeights(const uint8_t* chunk, Weights (&w)[2][2]) {
     const v128_t words = wasm_v128_load(chunk);
-    const v128_t low_nibbles = wasm_i16x8_const_splat(15);
+    const v128_t low_nibbles = WasmLanes::Constant<0x000f000f>().v;
     w[0][0] = wasm_v128_and(words, low_nibbles);
     w[0][1] = wasm_v128_and(wasm_u16x8_shr(words, 4), low_nibbles);
     w[1][0] = wasm_v128_and(wasm_u16x8_shr(words, 8), low_nibbles);
@@ -111,7 +121,7 @@ struct WasmSimd128 : WasmLanes {
 // Two vectors of nibbles from 16 bytes. Shifts of words: those of bytes are slow on x86.
 inline void LoadNibbles(const uint8_t* chunk, v128_t (&w)[1][2]) {
   const v128_t bytes = wasm_v128_load(chunk);
-  const v128_t low_nibbles = wasm_i8x16_const_splat(15);
+  const v128_t low_nibbles = WasmLanes::Constant<0x0f0f0f0f>().v;
   w[0][0] = wasm_v128_and(bytes, low_nibbles);
   w[0][1] = wasm_v128_and(wasm_u16x8_shr(bytes, 4), low_nibbles);
 }
@@ -176,7 +186,7 @@ struct WasmNibblesQ4 {
     return wasm_i16x8_add(acc, wasm_i16x8_relaxed_dot_i8x16_i7x16(x, w));
   }
   static WasmI Finish(Acc acc, int32_t sum) {
-    const v128_t ones = wasm_i16x8_const_splat(1);
+    const v128_t ones = WasmLanes::Constant<0x00010001>().v;
     return {wasm_i32x4_add(wasm_i32x4_dot_i16x8(acc, ones), wasm_i32x4_splat(-kBias * sum))};
   }
 };

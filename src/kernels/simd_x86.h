@@ -19,6 +19,10 @@ struct X86Lanes {
   static void Store(float* p, F v) { _mm_storeu_ps(p, v); }
   static F Splat(float x) { return _mm_set1_ps(x); }
   static I Splat(int32_t x) { return _mm_set1_epi32(x); }
+  template <int32_t kWord>
+  static I Constant() {
+    return _mm_set1_epi32(kWord);
+  }
   static F Add(F a, F b) { return _mm_add_ps(a, b); }
   static F Sub(F a, F b) { return _mm_sub_ps(a, b); }
   static F Mul(F a, F b) { return _mm_mul_ps(a, b); }
@@ -58,11 +62,26 @@ struct X86Lanes {
   static I LoadHalf(const uint8_t* p) {
     return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(p));
   }
-  // Four bytes, in every lane.
+  // Four bytes, in every lane: one instruction where AVX has it.
   static I SplatWord(const void* p) {
+#if defined(__AVX__)
+    return _mm_castps_si128(_mm_broadcast_ss(static_cast<const float*>(p)));
+#else
+    return _mm_set1_epi32(LoadWord(p));
+#endif
+  }
+  // GCC keeps an accumulator in one register before and another after an addition, and then spills,
+  // unless told that it changes in place.
+  static I InPlace(I accumulator) {
+#if !defined(__clang__)
+    asm("" : "+x"(accumulator));
+#endif
+    return accumulator;
+  }
+  static int32_t LoadWord(const void* p) {
     int32_t word;
     std::memcpy(&word, p, sizeof(word));
-    return _mm_set1_epi32(word);
+    return word;
   }
 };
 
@@ -83,7 +102,9 @@ struct X86PairsQ8 {
   }
   static __m128i SplatCodes(const Code* p) { return X86Lanes::SplatWord(p); }
   static Acc Start(int32_t) { return _mm_setzero_si128(); }
-  static Acc Dot(Acc acc, Weights w, __m128i x) { return _mm_add_epi32(acc, _mm_madd_epi16(w, x)); }
+  static Acc Dot(Acc acc, Weights w, __m128i x) {
+    return X86Lanes::InPlace(_mm_add_epi32(acc, _mm_madd_epi16(w, x)));
+  }
   static __m128i Finish(Acc acc, int32_t) { return acc; }
 };
 
@@ -111,7 +132,7 @@ struct X86NibblesQ4 {
   static __m128i SplatCodes(const Code* p) { return X86Lanes::SplatWord(p); }
   static Acc Start(int32_t) { return _mm_setzero_si128(); }
   static Acc Dot(Acc acc, Weights w, __m128i x) {
-    return _mm_add_epi16(acc, _mm_maddubs_epi16(w, x));
+    return X86Lanes::InPlace(_mm_add_epi16(acc, _mm_maddubs_epi16(w, x)));
   }
   static __m128i Finish(Acc acc, int32_t sum) {
     return _mm_add_epi32(_mm_madd_epi16(acc, _mm_set1_epi16(1)), _mm_set1_epi32(-kBias * sum));
@@ -137,7 +158,9 @@ struct X86Bytes {
   static constexpr int kTileTokens = 6;
 
   static __m128i SplatCodes(const Code* p) { return X86Lanes::SplatWord(p); }
-  static Acc Dot(Acc acc, Weights w, __m128i x) { return DotBytes::Dot(acc, w, x); }
+  static Acc Dot(Acc acc, Weights w, __m128i x) {
+    return X86Lanes::InPlace(DotBytes::Dot(acc, w, x));
+  }
   static __m128i Finish(Acc acc, int32_t) { return acc; }
 };
 template <typename DotBytes>

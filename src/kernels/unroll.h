@@ -9,3 +9,5 @@
 #define PARLEY_UNROLL _Pragma("GCC unroll 16")
 #define PARLEY_NO_UNROLL _Pragma("GCC unroll 1")
 #endif
+
+#define PARLEY_FORGET_MEMORY asm volatile("" ::: "memory")
