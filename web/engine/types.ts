@@ -45,7 +45,7 @@ export interface CatalogEntry {
 }
 
 export interface LoadProgress {
-  phase: "download" | "verify" | "load" | "warm_up";
+  phase: "download" | "load";
   loaded: number; // bytes of `total`
   total: number;
   bytes_per_second?: number; // over the last seconds, while downloading

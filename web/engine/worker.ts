@@ -3,7 +3,7 @@
 import * as Comlink from "comlink";
 import type { Outcome, WireLoadOptions, WireSource, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
 import { ParleyError, toWire } from "./errors";
-import { begin, makeYield, run } from "./generation";
+import { begin, makeYield, run, warmUp } from "./generation";
 import { BuildCache, checkFile, type Loaded, type LoaderSetup, loadFile, prefetchBuild } from "./loader";
 import { browserWorld } from "./models/download";
 import { type ModelFile, ModelLibrary, openBlob } from "./models/library";
@@ -16,6 +16,7 @@ let setup: WorkerSetup | null = null;
 let events: MessagePort | null = null;
 let library: Promise<ModelLibrary> | null = null;
 let loaded: Loaded | null = null;
+let wanted = false; // a reply was begun since the model was loaded
 const builds = new BuildCache();
 const cancels = new Map<number, AbortController>();
 const yieldToMessages = makeYield();
@@ -104,12 +105,15 @@ const api: WorkerApi = {
       const file = await openSource(call, source, signal);
       loaded = await loadFile(file, given, builds, reporter(call), signal);
       if (source.kind === "name") loaded.info.notices.push(...(await theLibrary()).notices);
+      wanted = false;
+      void warmUp(loaded.session, () => wanted, yieldToMessages);
       return loaded.info;
     }),
 
   begin: (call, request) =>
     outcome(() => {
       const session = theSession();
+      wanted = true;
       const begun = begin(session, request);
       const controller = new AbortController();
       cancels.set(call, controller);

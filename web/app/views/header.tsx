@@ -75,12 +75,8 @@ export function progressText(phase: Phase & { phase: "loading" }): string {
       if (waiting !== undefined) return text[waiting](done);
       if (rate === undefined || left === undefined || loaded < total * TELLING) return done;
       return text.download(done, formatRate(rate), formatSeconds(left));
-    case "verify":
-      return text.verify(done);
     case "load":
       return text.load(done);
-    case "warm_up":
-      return text.warm_up;
   }
 }
 
