@@ -45,7 +45,7 @@ void BanRepeatedNgrams(uint32_t n, std::span<const int32_t> history, std::span<d
   const size_t prefix_size = n - 1;
   const std::span<const int32_t> prefix = history.last(prefix_size);
   for (size_t end = prefix_size; end < history.size(); ++end) {
-    if (std::equal(prefix.begin(), prefix.end(), history.begin() + (end - prefix_size))) {
+    if (std::ranges::equal(prefix, history.subspan(end - prefix_size, prefix_size))) {
       scores[static_cast<size_t>(history[end])] = kMasked;
     }
   }
