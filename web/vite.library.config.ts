@@ -1,5 +1,5 @@
 // Builds the npm library into web/dist/: index.js and worker.js, each one file, with the wasm builds and the bundled
-// model beside them. Run twice, the second time with --mode worker; declarations.mjs adds the types.
+// model beside them. Run twice, the second time with --mode worker; stage_library.mjs adds the types and stages the package.
 import { resolve } from "node:path";
 import { defineConfig } from "vite";
 import { assets, constants, readWasmSet } from "./build_plugins.ts";
