@@ -23,7 +23,15 @@ IN_SITE = [
     r"models/parley-17m/.+\.part",
     *(rf"wasm/[0-9a-f]+/{build}/parley\.{end}" for build in BUILDS for end in ("mjs", "wasm")),
 ]
-IN_TARBALL = [r"package\.json", r"LICENSE(\.\w+)?", r"README\.md", r".+\.d\.ts", *(rf".*{build}/parley\.wasm" for build in BUILDS)]
+IN_TARBALL = [
+    r"package\.json",
+    r"LICENSE(\.\w+)?",
+    r"README\.md",
+    r"dist/index\.(js|d\.ts)",
+    r"dist/worker\.js",
+    r"dist/THIRD_PARTY_NOTICES\.txt",
+    *(rf"dist/wasm/[0-9a-f]+/{build}/parley\.{end}" for build in BUILDS for end in ("mjs", "wasm")),
+]
 IN_NEITHER = r"(^|/)(node_modules|\.git|\.env|tests?|.*\.tsbuildinfo|.*\.map)(/|$)"
 
 
