@@ -1,5 +1,6 @@
 #include "wasm/c_api.h"
 
+#include <algorithm>
 #include <memory>
 #include <new>
 #include <optional>
@@ -37,7 +38,8 @@ struct Parley {
   std::unique_ptr<parley::Session> session;
   parley::GenerationOptions options;
   std::vector<StoredMessage> messages;
-  uint64_t message_bytes = 0;
+  uint64_t message_bytes = 0;    // of all together
+  uint64_t longest_message = 0;  // bytes
 
   parley::Event event;
   ParleyEvent event_view{};
@@ -79,15 +81,16 @@ Status NeedEngine(const Parley* parley) {
 }
 
 // Containers of the standard library end the program when memory is refused. Asking first for as
-// much as `text_bytes` can become (a copy and, at worst, one id a byte, while vectors grow) makes
-// that an error.
-Status NeedMemoryForText(uint64_t text_bytes) {
-  constexpr uint64_t kBytesPerTextByte = 24;
-  if (text_bytes > kMaxTextBytes) {
-    return MakeError(Code::kLimit, std::to_string(text_bytes) + " bytes of text; at most " +
+// much as texts of `total` bytes, the longest of `longest`, can become makes that an error.
+Status NeedMemoryForText(uint64_t total, uint64_t longest) {
+  constexpr uint64_t kAllBytes = 20;   // a byte of text at worst: a copy, an id, while vectors grow
+  constexpr uint64_t kWordBytes = 32;  // while it is encoded, if it is one word (tokenizer.h)
+  if (total > kMaxTextBytes) {
+    return MakeError(Code::kLimit, std::to_string(total) + " bytes of text; at most " +
                                        std::to_string(kMaxTextBytes) + " are read");
   }
-  const auto probe = Buffer<uint8_t>::Make(text_bytes * kBytesPerTextByte, "the text's tokens");
+  const auto probe =
+      Buffer<uint8_t>::Make(total * kAllBytes + longest * kWordBytes, "the text's tokens");
   return probe.ok() ? Status() : Status(probe.error());
 }
 
@@ -134,8 +137,11 @@ Status AddMessage(Parley* parley, std::string_view role_name, std::string_view t
   if (parley->messages.size() == kMaxMessages) {
     return MakeError(Code::kLimit, "more than " + std::to_string(kMaxMessages) + " messages");
   }
-  TRY(NeedMemoryForText(parley->message_bytes + text.size()));
-  parley->message_bytes += text.size();
+  const uint64_t total = parley->message_bytes + text.size();
+  const uint64_t longest = std::max<uint64_t>(parley->longest_message, text.size());
+  TRY(NeedMemoryForText(total, longest));
+  parley->message_bytes = total;
+  parley->longest_message = longest;
   parley->messages.push_back({role, std::string(text), pinned});
   return {};
 }
@@ -183,7 +189,7 @@ Status DescribeBegin(Parley* parley, bool chat) {
 
 Status BeginChat(Parley* parley) {
   TRY(NeedEngine(parley));
-  TRY(NeedMemoryForText(parley->message_bytes));
+  TRY(NeedMemoryForText(parley->message_bytes, parley->longest_message));
   TRY(parley->session->BeginChat(MessageViews(parley), parley->options));
   return DescribeBegin(parley, true);
 }
@@ -191,7 +197,7 @@ Status BeginChat(Parley* parley) {
 // What BeginChat would prefill.
 Status CountChat(Parley* parley) {
   TRY(NeedEngine(parley));
-  TRY(NeedMemoryForText(parley->message_bytes));
+  TRY(NeedMemoryForText(parley->message_bytes, parley->longest_message));
   const SessionModel& model = parley->model;
   const uint32_t begin_tokens = model.add_bos && model.bos_id >= 0 ? 1 : 0;
   const uint32_t context = model.model->context();
@@ -211,14 +217,14 @@ Status CountChat(Parley* parley) {
 
 Status BeginCompletion(Parley* parley, std::string_view prompt, bool parse_special) {
   TRY(NeedEngine(parley));
-  TRY(NeedMemoryForText(prompt.size()));
+  TRY(NeedMemoryForText(prompt.size(), prompt.size()));
   TRY(parley->session->BeginCompletion(prompt, parse_special, parley->options));
   return DescribeBegin(parley, false);
 }
 
 Status Tokenize(Parley* parley, std::string_view text, bool parse_special) {
   TRY(NeedEngine(parley));
-  TRY(NeedMemoryForText(text.size()));
+  TRY(NeedMemoryForText(text.size(), text.size()));
   parley->ids.clear();
   TRY(parley->engine->tokenizer->Encode(text, parse_special, &parley->ids));
   parley->result_view = {reinterpret_cast<const uint8_t*>(parley->ids.data()),
@@ -314,6 +320,7 @@ int32_t parley_set_option(Parley* parley, const char* name, uint32_t name_size, 
 int32_t parley_clear_messages(Parley* parley) {
   parley->messages.clear();
   parley->message_bytes = 0;
+  parley->longest_message = 0;
   return End(parley, {});
 }
 int32_t parley_add_message(Parley* parley, const char* role, uint32_t role_size, const char* text,

@@ -249,7 +249,7 @@ TEST_CASE("G19: text that there is no memory for is OOM, and the session lives o
   core.Load(TestModel{}.Build());
   core.SetGreedy();
   static size_t largest;
-  largest = 24 * 1000 - 1;
+  largest = 52 * 1000 - 1;
   parley::SetAllocatorHooks({[](size_t bytes, size_t alignment) -> void* {
                                return bytes > largest ? nullptr
                                                       : parley::DefaultAllocatorHooks().allocate(
