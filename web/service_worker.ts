@@ -101,12 +101,12 @@ self.addEventListener("message", (event) => {
 async function shellResponse(url: URL): Promise<Response | undefined> {
   const file = url.pathname.endsWith("/") ? `${url.pathname}index.html` : url.pathname;
   const key = shell.getCacheKeyForURL(new URL(file, url).href);
-  return key === undefined ? undefined : caches.match(key);
+  return key === undefined ? undefined : caches.match(key, { ignoreVary: true });
 }
 
 async function respond(request: Request, url: URL, path: string): Promise<Response> {
   const stored = path.startsWith("wasm/")
-    ? await caches.match(url.href, { cacheName: WASM_CACHE })
+    ? await caches.match(url.href, { cacheName: WASM_CACHE, ignoreVary: true })
     : await shellResponse(url);
   return stored ?? withHeaders(await fetch(request));
 }

@@ -95,8 +95,10 @@ export class Supervisor {
     } else if (before !== null) {
       await this.#reload(before, "the other model could not be loaded").catch(() => {});
     } else {
-      // What a failed load took is given back with its worker.
-      if (!isAbortError(error)) this.#recycle();
+      // What a failed load took is given back with its worker. A download that was cancelled took nothing, and may
+      // be storing the last of what has arrived.
+      const tookMemory = this.#state.state === "loading" && this.#state.progress?.phase === "load";
+      if (!isAbortError(error) || tookMemory) this.#recycle();
       this.#setState(isAbortError(error) ? { state: "idle" } : failed(error));
     }
   }

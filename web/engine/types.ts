@@ -267,7 +267,10 @@ export type EngineState =
   | { state: "failed"; code: string; message: string };
 
 export interface EngineOptions {
-  /** Where worker, wasm and models/ are served from; the page's own directory when left out. */
+  /**
+   * Where worker, wasm and models/ are served from, on the page's own origin. When left out: the directory that the
+   * library was loaded from; in Parley's own page, the page's directory.
+   */
   baseUrl?: string | URL;
   /** Called on every change of state. */
   onState?: (state: EngineState) => void;

@@ -21,6 +21,15 @@ export type CallEvent = Exclude<WorkerEvent, { kind: "heartbeat" }>;
 
 export type Work<T> = (api: Comlink.Remote<WorkerApi>) => Promise<Outcome<T>>;
 
+function startWorker(script: string): Worker {
+  try {
+    return new Worker(trustedScript(script), { type: "module", name: "parley" });
+  } catch (cause) {
+    const text = `${script} could not be started as a worker; it must come from the page's own origin.`;
+    throw new ParleyError("BUILD_FAILED", text, { cause });
+  }
+}
+
 export class WorkerHandle {
   readonly #worker: Worker;
   readonly #api: Comlink.Remote<WorkerApi>;
@@ -30,6 +39,7 @@ export class WorkerHandle {
   readonly #death: Promise<never>;
   readonly #ready: Promise<void>;
   #reject: (error: ParleyError) => void = () => {};
+  #started = false;
   #silence = 0; // seconds
   #lastTick = performance.now();
 
@@ -39,7 +49,7 @@ export class WorkerHandle {
       this.#reject = reject;
     });
     this.#death.catch(() => {});
-    this.#worker = new Worker(trustedScript(script), { type: "module", name: "parley" });
+    this.#worker = startWorker(script);
     this.#worker.addEventListener("error", (event) => {
       event.preventDefault();
       this.die(event.message || `${script} could not be loaded`);
@@ -50,7 +60,10 @@ export class WorkerHandle {
     this.#api = Comlink.wrap<WorkerApi>(this.#worker);
     this.#ready = Promise.race([this.#api.setUp(setup, Comlink.transfer(port2, [port2])), this.#death]);
     this.#ready.then(
-      () => this.#watchLock(setup.lock),
+      () => {
+        this.#started = true;
+        this.#watchLock(setup.lock);
+      },
       () => {},
     );
     const timer = setInterval(() => this.#tick(), TICK_MS);
@@ -84,7 +97,11 @@ export class WorkerHandle {
   /** Ends the worker and says that it failed. */
   die(reason: string): void {
     if (this.ended) return;
-    this.terminate(new ParleyError("WORKER_CRASHED", `The worker stopped: ${reason}`));
+    this.terminate(
+      this.#started
+        ? new ParleyError("WORKER_CRASHED", `The worker stopped: ${reason}`)
+        : new ParleyError("BUILD_FAILED", `The worker did not start: ${reason}`),
+    );
     this.#hooks.onDeath(reason);
   }
 

@@ -75,6 +75,16 @@ describe("loading", () => {
     expect(engine.state.state).toBe("failed");
   });
 
+  test("a worker whose script is not there is BUILD_FAILED with its address", async () => {
+    FakeWorker.missing = true;
+    await expect(engine.load("tiny")).rejects.toMatchObject({
+      code: "BUILD_FAILED",
+      message: expect.stringContaining("https://host.example/chat/worker.js"),
+    });
+    FakeWorker.missing = false;
+    expect((await engine.load("tiny")).id).toBe("tiny");
+  });
+
   test("a signal that aborts makes it AbortError and idle", async () => {
     const controller = new AbortController();
     const loading = engine.load("tiny", { signal: controller.signal });

@@ -32,6 +32,7 @@ export class FakeWorker extends EventTarget {
   static loadError: ErrorCode | null = null;
   static prepareError: ErrorCode | null = null;
   static dieWhileLoading = false;
+  static missing = false;
 
   readonly url: string;
   readonly loads: unknown[] = [];
@@ -46,6 +47,10 @@ export class FakeWorker extends EventTarget {
     super();
     this.url = url;
     FakeWorker.all.push(this);
+    if (FakeWorker.missing) {
+      setTimeout(() => this.fail(""));
+      return;
+    }
     Comlink.expose(this.#api(), this.#channel.port2);
     this.#channel.port1.onmessage = ({ data }) => this.dispatchEvent(new MessageEvent("message", { data }));
   }
@@ -57,6 +62,7 @@ export class FakeWorker extends EventTarget {
     FakeWorker.loadError = null;
     FakeWorker.prepareError = null;
     FakeWorker.dieWhileLoading = false;
+    FakeWorker.missing = false;
   }
 
   static get last(): FakeWorker {

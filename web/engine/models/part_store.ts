@@ -173,8 +173,9 @@ export async function openParts(): Promise<OpenedStore> {
     const root = await navigator.storage.getDirectory();
     const directory = await root.getDirectoryHandle("parley-parts", { create: true });
     const parts = new OpfsParts(directory);
-    await parts.write("probe", new Uint8Array([1]));
-    await parts.remove("probe");
+    const probe = `probe-${Math.random()}`; // of its own: another tab may be looking at the same moment
+    await parts.write(probe, new Uint8Array([1]));
+    await parts.remove(probe);
     return { parts, database, refused: "" };
   } catch (error) {
     return { parts: new IndexedDbParts(database), database, refused: reason(error) };
