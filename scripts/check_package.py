@@ -29,7 +29,7 @@ IN_TARBALL = [
     r"README\.md",
     r"dist/index\.(js|d\.ts)",
     r"dist/worker\.js",
-    r"dist/THIRD_PARTY_NOTICES\.txt",
+    r"THIRD_PARTY_NOTICES\.txt",
     *(rf"dist/wasm/[0-9a-f]+/{build}/parley\.{end}" for build in BUILDS for end in ("mjs", "wasm")),
 ]
 IN_NEITHER = r"(^|/)(node_modules|\.git|\.env|tests?|.*\.tsbuildinfo|.*\.map)(/|$)"

@@ -22,6 +22,5 @@ find build/package-files -exec touch -d '2026-01-01T00:00:00Z' {} +
 rm -rf build/package-files
 
 (cd web && npm run --silent build:library)
-cp dist/THIRD_PARTY_NOTICES.txt web/dist/
 tarball=$(npm pack ./build/npm --silent --ignore-scripts --pack-destination "$out")
 ls "$out/$tarball" "$out/parley-$version.zip"
