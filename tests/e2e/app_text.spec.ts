@@ -86,13 +86,13 @@ test("C6: bidirectional controls and zero-width characters stay within their own
   page,
 }) => {
   await preview.open("ready");
-  const text = "\u202Egnissim\u202C \u2066\u202Dx\u200B\u200Dy \u2067unclosed \u202E\u202E\nNext line";
+  const text = "\n\u202Egnissim\u202C \u2066\u202Dx\u200B\u200Dy \u2067unclosed \u202E\u202E\nNext line";
   await say(page, text);
   expect(await words(page.locator(".turn").first())).toBe(text);
   const bidi = await page
     .locator(".words > .block, .title > bdi")
     .evaluateAll((blocks) => blocks.map((block) => getComputedStyle(block).unicodeBidi));
-  expect(bidi).toHaveLength(4); // the title, two lines said, one line answered
+  expect(bidi).toHaveLength(5); // the title, three lines said, one line answered
   for (const value of bidi) expect(["isolate", "plaintext"]).toContain(value);
 });
 

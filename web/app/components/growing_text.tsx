@@ -26,10 +26,11 @@ export class BlockWriter {
     }
     const from = this.shown.length;
     const to = Math.min(text.length, from + FRAME_LENGTH);
+    if (from === to) return true;
     this.shown = text.slice(0, to);
     for (const [index, line] of text.slice(from, to).split("\n").entries()) {
       if (index > 0) this.last = null;
-      this.append(line, index > 0);
+      this.append(line, index > 0 || from === 0);
     }
     return to === text.length;
   }
