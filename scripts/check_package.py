@@ -19,7 +19,7 @@ IN_SITE = [
     r"LICENSE\.txt",
     r"THIRD_PARTY_NOTICES\.txt",
     r"models/catalog\.json",
-    r"models/parley-17m/LICENSE",
+    r"models/parley-17m/LICENSE\.txt",
     r"models/parley-17m/.+\.part",
     *(rf"wasm/[0-9a-f]+/{build}/parley\.{end}" for build in BUILDS for end in ("mjs", "wasm")),
 ]

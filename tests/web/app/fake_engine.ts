@@ -56,7 +56,7 @@ export function fakeEntry({ name = "Parley 17M", licence }: Partial<FakeOptions>
       "A small English chat model: films, music, sport, everyday talk, bookings, weather and customer service.",
     revision: "1",
     license: licence ?? "CC-BY-SA-4.0",
-    license_url: licence === undefined ? "parley-17m/LICENSE" : `javascript:${licence}`,
+    license_url: licence === undefined ? "parley-17m/LICENSE.txt" : `javascript:${licence}`,
     languages: ["en"],
     architecture: "gpt2",
     quantization: "Q8_0",
