@@ -23,7 +23,7 @@ TEST_CASE("A unit is made of the high 27 and 26 bits of two numbers") {
   CHECK(rng.NextUnit() == expected);
 }
 
-TEST_CASE("Units are in [0, 1) and fill it evenly") {
+TEST_CASE("Units are from 0 to below 1 and fill it evenly") {
   Rng rng(7);
   int counts[10] = {};
   for (int i = 0; i < 100000; ++i) {
