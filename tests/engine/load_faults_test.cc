@@ -75,6 +75,33 @@ TEST_CASE("the smallest model loads and runs") {
   RunOrRefuse(engine->get());
 }
 
+TEST_CASE("G7: every known key of another type is BAD_TYPE and named") {
+  const GgufEntry text = TextEntry("", "1"), number = U32Entry("", 1);
+  const GgufEntry numbers = ArrayEntry("", kGgufU32, 1, Little(uint32_t{0}));
+  const GgufEntry texts = ArrayEntry("", kGgufString, 1, LittleText("0"));
+  const std::pair<const char*, const GgufEntry*> cases[] = {
+      {"general.architecture", &number},       {"general.name", &number},
+      {"gpt2.context_length", &text},          {"gpt2.embedding_length", &text},
+      {"gpt2.block_count", &numbers},          {"gpt2.feed_forward_length", &text},
+      {"gpt2.attention.head_count", &numbers}, {"gpt2.attention.layer_norm_epsilon", &number},
+      {"gpt2.attention.scale", &text},         {"tokenizer.ggml.model", &number},
+      {"tokenizer.ggml.pre", &texts},          {"tokenizer.ggml.tokens", &numbers},
+      {"tokenizer.ggml.tokens", &text},        {"tokenizer.ggml.token_type", &texts},
+      {"tokenizer.ggml.merges", &numbers},     {"tokenizer.ggml.bos_token_id", &text},
+      {"tokenizer.ggml.eos_token_id", &texts}, {"tokenizer.ggml.add_bos_token", &number},
+      {"parley.chat_format", &number},
+  };
+  for (const auto& [key, wrong] : cases) {
+    INFO(key);
+    GgufFile file = SmallestModel();
+    std::erase_if(file.entries, [&](const GgufEntry& entry) { return entry.key == key; });
+    GgufEntry entry = *wrong;
+    entry.key = key;
+    file.entries.push_back(entry);
+    Refused(file, Code::kBadType, key);
+  }
+}
+
 TEST_CASE("G15: hyperparameters that make no model are BAD_CONFIG") {
   struct Case {
     const char* key;
