@@ -59,9 +59,16 @@ uint8_t Q4_0Code(float value, float inverse) {
 // Block: f16 scale = (the x of largest |x|, the first of equals) / -8, then 16 bytes: codes 0 to 15
 // in the low halves, codes 16 to 31 in the high ones.
 bool EncodeQ4_0(const float* values, uint8_t* block) {
+  // The magnitude is kept beside the value: clang 19 for WebAssembly miscompiles the comparison of
+  // fabs(values[i]) with fabs(extreme) when it unrolls this loop.
   float extreme = 0.0f;
+  float largest = 0.0f;
   for (uint32_t i = 0; i < kBlockValues; ++i) {
-    if (std::fabs(values[i]) > std::fabs(extreme)) extreme = values[i];
+    const float magnitude = std::fabs(values[i]);
+    if (magnitude > largest) {
+      largest = magnitude;
+      extreme = values[i];
+    }
   }
   const float scale = extreme / -8.0f;
   const float inverse = Inverse(scale);
