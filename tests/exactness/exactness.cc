@@ -115,6 +115,12 @@ Result<Outcome> Run(Engine* engine, Split split) {
   return outcome;
 }
 
+uint64_t HashBytes(std::span<const uint8_t> bytes) {
+  Hash hash;
+  hash.Add(bytes.data(), bytes.size());
+  return hash.value();
+}
+
 std::string HashText(uint64_t hash) {
   char text[17];
   std::snprintf(text, sizeof(text), "%016llx", static_cast<unsigned long long>(hash));

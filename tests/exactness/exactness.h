@@ -28,6 +28,8 @@ struct Outcome {
 };
 Result<Outcome> Run(Engine* engine, Split split);
 
+// Of a model file, to tell a difference in what is run from a difference in how.
+uint64_t HashBytes(std::span<const uint8_t> bytes);
 // "0123456789abcdef"
 std::string HashText(uint64_t hash);
 

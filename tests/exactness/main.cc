@@ -82,6 +82,7 @@ void WriteGolden(const std::vector<Model>& models) {
   for (const char* prompt : parley::exactness::Prompts()) golden["prompts"].push_back(prompt);
   for (const Model& model : models) {
     const Outcome outcome = MustRun(model.file, parley::AllKernels()[0], 1, Split::kWhole);
+    golden["models"][model.name]["file"] = HashText(parley::exactness::HashBytes(model.file));
     golden["models"][model.name]["hash"] = HashText(outcome.hash);
     golden["models"][model.name]["ids"] = outcome.ids;
   }
@@ -123,6 +124,12 @@ int CompareAll(const Model& model, const nlohmann::json& golden) {
   constexpr uint32_t kMaxThreads = 1;
 #endif
   const auto start = std::chrono::steady_clock::now();
+  const std::string file_hash = HashText(parley::exactness::HashBytes(model.file));
+  if (golden["file"] != file_hash) {
+    std::printf("%s: the file is another (%s) than the golden one\n", model.name,
+                file_hash.c_str());
+    return 1;
+  }
   const auto tables = parley::AllKernels();
   const Outcome reference = MustRun(model.file, tables[0], 1, Split::kWhole);
   Comparison comparison(model.name);
