@@ -43,7 +43,7 @@ inline typename S::F LoadScales(const uint8_t* p) {
   return S::Mul(S::AsFloat(bits), S::AsFloat(S::template Constant<kTwoTo112>()));
 }
 
-// What a tile of kTokens rows and kPanels panels reads and writes.
+// What a tile of kTokens rows and one panel reads and writes.
 template <typename Code>
 struct TileArgs {
   const Code* codes;    // first row; rows are `width` apart
@@ -51,18 +51,19 @@ struct TileArgs {
   const int32_t* sums;  // likewise
   size_t width;
   size_t blocks;
-  const uint8_t* panel;  // first panel; panels are `panel_bytes` apart
-  size_t panel_bytes;
-  float* y;  // [kTokens, kPanels * 8], read and written
+  const uint8_t* panel;
+  float* y;  // [kTokens, 8], read and written
 };
 
-// Adds the products of one panel block to `totals` [kTokens, kPanels * 2 vectors].
-template <typename S, DType kType, int kTokens, int kPanels, typename Code>
+// Adds the products of one panel block to `totals` [kTokens, 2 vectors].
+template <typename S, DType kType, int kTokens, typename Code>
 [[gnu::always_inline]] inline void TileBlock(const TileArgs<Code>& args, size_t block,
                                              float* totals) {
   using Policy = WeightPolicy<S, kType>;
   constexpr int kChunks = CodeBytes(kType) / Policy::kChunkBytes;
-  constexpr int kVectors = kPanels * 2;
+  constexpr int kUnroll =
+      kTokens == 1 ? 2 : 1;  // a single row leaves registers for two chunks; more would spill
+  constexpr int kVectors = 2;
 
   typename Policy::Acc acc[kTokens][kVectors];
   PARLEY_UNROLL
@@ -75,30 +76,30 @@ template <typename S, DType kType, int kTokens, int kPanels, typename Code>
   const uint8_t* weights = args.panel + block * PanelBlockBytes(kType);
   const Code* codes = args.codes + block * kBlock;
   PARLEY_NO_UNROLL
-  for (int chunk = 0; chunk < kChunks; ++chunk) {
-    typename Policy::Weights w[kPanels][Policy::kStepsPerChunk][2];
+  for (int chunk = 0; chunk < kChunks; chunk += kUnroll) {
     PARLEY_UNROLL
-    for (int p = 0; p < kPanels; ++p) {
-      Policy::LoadWeights(weights + p * args.panel_bytes + chunk * Policy::kChunkBytes, w[p]);
-    }
-    PARLEY_UNROLL
-    for (int step = 0; step < Policy::kStepsPerChunk; ++step) {
+    for (int u = 0; u < kUnroll; ++u) {
+      typename Policy::Weights w[Policy::kStepsPerChunk][kVectors];
+      Policy::LoadWeights(weights, w);
       PARLEY_UNROLL
-      for (int t = 0; t < kTokens; ++t) {
-        const auto x = Policy::SplatCodes(codes + t * args.width + step * Policy::kStep);
+      for (int step = 0; step < Policy::kStepsPerChunk; ++step) {
         PARLEY_UNROLL
-        for (int v = 0; v < kVectors; ++v)
-          acc[t][v] = Policy::Dot(acc[t][v], w[v / 2][step][v % 2], x);
+        for (int t = 0; t < kTokens; ++t) {
+          const auto x = Policy::SplatCodes(codes + t * args.width + step * Policy::kStep);
+          PARLEY_UNROLL
+          for (int v = 0; v < kVectors; ++v) acc[t][v] = Policy::Dot(acc[t][v], w[step][v], x);
+        }
       }
+      codes += Policy::kStepsPerChunk * Policy::kStep;
+      weights += Policy::kChunkBytes;
     }
-    codes += Policy::kStepsPerChunk * Policy::kStep;
   }
 
+  // `weights` has arrived at the scales.
   typename S::F w_scales[kVectors];
   PARLEY_UNROLL
   for (int v = 0; v < kVectors; ++v) {
-    w_scales[v] = LoadScales<S>(weights + v / 2 * args.panel_bytes + CodeBytes(kType) +
-                                v % 2 * kPanelScaleBytes / 2);
+    w_scales[v] = LoadScales<S>(weights + v * (kPanelScaleBytes / kVectors));
   }
   PARLEY_UNROLL
   for (int t = 0; t < kTokens; ++t) {
@@ -116,19 +117,18 @@ template <typename S, DType kType, int kTokens, int kPanels, typename Code>
 // A small function of its own: browsers compile it well only if it stays small and is called often.
 // The totals stay in memory, because the integer accumulators need the registers; a single row's
 // totals fit beside them.
-template <typename S, DType kType, int kTokens, int kPanels, typename Code>
+template <typename S, DType kType, int kTokens, typename Code>
 [[gnu::noinline]] void Tile(const TileArgs<Code>& arguments) {
   const TileArgs<Code> args = arguments;
   if constexpr (kTokens == 1) {
-    float totals[kPanels * kPanelColumns];
+    float totals[kPanelColumns];
     std::memcpy(totals, args.y, sizeof(totals));
-    for (size_t block = 0; block < args.blocks; ++block) {
-      TileBlock<S, kType, kTokens, kPanels>(args, block, totals);
-    }
+    for (size_t block = 0; block < args.blocks; ++block)
+      TileBlock<S, kType, kTokens>(args, block, totals);
     std::memcpy(args.y, totals, sizeof(totals));
   } else {
     for (size_t block = 0; block < args.blocks; ++block) {
-      TileBlock<S, kType, kTokens, kPanels>(args, block, args.y);
+      TileBlock<S, kType, kTokens>(args, block, args.y);
       PARLEY_FORGET_MEMORY;  // or the compiler would carry the totals from block to block in
                              // registers it has not
     }
@@ -141,7 +141,7 @@ inline void TileOf(uint32_t tokens, const TileArgs<Code>& args) {
   if constexpr (kTokens > 1) {
     if (tokens < kTokens) return TileOf<S, kType, kTokens - 1>(tokens, args);
   }
-  Tile<S, kType, kTokens, 1>(args);
+  Tile<S, kType, kTokens>(args);
 }
 
 // Rows of y that one tile computes, with the edge of the matrix taken care of: start from bias,
@@ -152,21 +152,24 @@ struct TileOutput {
   size_t y_stride;
   uint32_t outputs;
 
-  void Begin(uint32_t tokens, uint32_t first, uint32_t columns, float* totals) const {
-    for (uint32_t c = 0; c < columns; ++c) {
+  void Begin(uint32_t tokens, uint32_t first, float* totals) const {
+    for (uint32_t c = 0; c < kPanelColumns; ++c) {
       totals[c] = bias != nullptr && first + c < outputs ? bias[first + c] : 0.0f;
     }
-    for (uint32_t t = 1; t < tokens; ++t)
-      std::memcpy(totals + t * columns, totals, columns * sizeof(float));
+    for (uint32_t t = 1; t < tokens; ++t) {
+      std::memcpy(totals + t * kPanelColumns, totals, kPanelColumns * sizeof(float));
+    }
   }
-  void End(uint32_t tokens, uint32_t first, uint32_t columns, const float* totals) const {
-    const uint32_t kept = columns < outputs - first ? columns : outputs - first;
+  void End(uint32_t tokens, uint32_t first, const float* totals) const {
+    const uint32_t columns = kPanelColumns < outputs - first ? kPanelColumns : outputs - first;
     for (uint32_t t = 0; t < tokens; ++t) {
-      std::memcpy(y + t * y_stride + first, totals + t * columns, kept * sizeof(float));
+      std::memcpy(y + t * y_stride + first, totals + t * kPanelColumns, columns * sizeof(float));
     }
   }
 };
 
+// Panels one after the other, so that a decoding thread reads memory as one stream, and within a
+// panel tiles of rows, so that the panel stays in the cache.
 template <typename S, DType kType>
 void MatmulOf(const QuantizedActivations& x, const PackedMatrix& w, const float* bias,
               uint32_t panel_begin, uint32_t panel_end, float* y, size_t y_stride) {
@@ -180,34 +183,14 @@ void MatmulOf(const QuantizedActivations& x, const PackedMatrix& w, const float*
   }
   const size_t blocks = w.inputs / kBlock;
   const size_t panel_bytes = blocks * PanelBlockBytes(kType);
-  TileArgs<Code> args = {codes, x.scales, x.sums, w.inputs, blocks, nullptr, panel_bytes, nullptr};
-
-  if (x.tokens == 1) {
-    constexpr uint32_t kPanels = S::kGemvPanels;
-    alignas(64) float totals[kPanels * kPanelColumns];
-    const TileOutput output = {bias, y, y_stride, w.outputs};
-    args.y = totals;
-    for (uint32_t panel = panel_begin; panel < panel_end;) {
-      const bool wide = panel_end - panel >= kPanels;
-      const uint32_t columns = wide ? kPanels * kPanelColumns : kPanelColumns;
-      args.panel = w.data + panel * panel_bytes;
-      output.Begin(1, panel * kPanelColumns, columns, totals);
-      if (wide) {
-        Tile<S, kType, 1, kPanels>(args);
-      } else {
-        Tile<S, kType, 1, 1>(args);
-      }
-      output.End(1, panel * kPanelColumns, columns, totals);
-      panel += columns / kPanelColumns;
-    }
-    return;
-  }
+  TileArgs<Code> args = {codes, x.scales, x.sums, w.inputs, blocks, nullptr, nullptr};
 
   constexpr uint32_t kTileTokens = Policy::kTileTokens;
   alignas(64) float totals[kTileTokens * kPanelColumns];
   args.y = totals;
   for (uint32_t panel = panel_begin; panel < panel_end; ++panel) {
     args.panel = w.data + panel * panel_bytes;
+    const uint32_t first = panel * kPanelColumns;
     for (uint32_t t = 0; t < x.tokens;) {
       const uint32_t left = x.tokens - t;
       const uint32_t tiles = (left + kTileTokens - 1) / kTileTokens;
@@ -216,9 +199,9 @@ void MatmulOf(const QuantizedActivations& x, const PackedMatrix& w, const float*
       args.scales = x.scales + t * blocks;
       args.sums = x.sums + t * blocks;
       const TileOutput output = {bias, y + t * y_stride, y_stride, w.outputs};
-      output.Begin(tokens, panel * kPanelColumns, kPanelColumns, totals);
+      output.Begin(tokens, first, totals);
       TileOf<S, kType, kTileTokens>(tokens, args);
-      output.End(tokens, panel * kPanelColumns, kPanelColumns, totals);
+      output.End(tokens, first, totals);
       t += tokens;
     }
   }

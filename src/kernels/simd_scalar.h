@@ -169,7 +169,6 @@ struct ScalarSimd : ScalarLanes {
   using Lanes = ScalarLanes;
   using Q8 = ScalarQ8<SignedProduct>;
   using Q4 = ScalarQ4<SignedProduct>;
-  static constexpr int kGemvPanels = 1;
 };
 
 }  // namespace

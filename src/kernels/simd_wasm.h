@@ -76,7 +76,7 @@ struct WasmPairs {
   using Weights = v128_t;
   using Acc = WasmI;
   static constexpr int kStep = 2;
-  static constexpr int kTileTokens = 4;
+  static constexpr int kTileTokens = 5;
 
   static v128_t SplatCodes(const Code* p) { return wasm_v128_load32_splat(p); }
   static Acc Dot(Acc acc, Weights w, v128_t x) {
@@ -113,7 +113,6 @@ struct WasmSimd128 : WasmLanes {
   using Lanes = WasmLanes;
   using Q8 = WasmPairsQ8;
   using Q4 = WasmPairsQ4;
-  static constexpr int kGemvPanels = 2;
 };
 
 #if defined(__wasm_relaxed_simd__)
@@ -163,7 +162,6 @@ struct WasmRelaxed : WasmLanes {
   using Lanes = WasmLanes;
   using Q8 = WasmBytesQ8<kWeightBias>;
   using Q4 = WasmBytesQ4;
-  static constexpr int kGemvPanels = 3;
 };
 
 // Nibbles where the relaxed dot saturates: i16x8.relaxed_dot_i8x16_i7x16_s is one instruction on
@@ -177,7 +175,7 @@ struct WasmNibblesQ4 {
   static constexpr int kStepsPerChunk = 1;
   static constexpr int kChunkBytes = 16;
   static constexpr int kBias = 8;
-  static constexpr int kTileTokens = 6;
+  static constexpr int kTileTokens = 4;
 
   static void LoadWeights(const uint8_t* chunk, Weights (&w)[1][2]) { LoadNibbles(chunk, w); }
   static v128_t SplatCodes(const Code* p) { return wasm_v128_load32_splat(p); }
@@ -194,7 +192,6 @@ struct WasmRelaxedNibbles : WasmLanes {
   using Lanes = WasmLanes;
   using Q8 = WasmPairsQ8;
   using Q4 = WasmNibblesQ4;
-  static constexpr int kGemvPanels = 2;
 };
 
 #endif  // __wasm_relaxed_simd__

@@ -143,7 +143,6 @@ struct X86Simd : X86Lanes {
   using Lanes = X86Lanes;
   using Q8 = X86PairsQ8;
   using Q4 = X86NibblesQ4;
-  static constexpr int kGemvPanels = 2;
 };
 
 // Four products of an unsigned weight byte and a signed code a lane, exact: vpdpbusd, or what
@@ -185,7 +184,6 @@ struct X86BytesSimd : X86Lanes {
   using Lanes = X86Lanes;
   using Q8 = X86BytesQ8<DotBytes>;
   using Q4 = X86BytesQ4<DotBytes>;
-  static constexpr int kGemvPanels = 3;
 };
 
 #if defined(__AVXVNNI__)

@@ -14,14 +14,12 @@ struct UnsignedSimd : ScalarLanes {
   using Lanes = ScalarLanes;
   using Q8 = ScalarQ8<UnsignedProduct>;
   using Q4 = ScalarQ4<UnsignedProduct>;
-  static constexpr int kGemvPanels = 3;
 };
 
 struct NoDotprodSimd : ScalarLanes {
   using Lanes = ScalarLanes;
   using Q8 = ScalarQ8<NoDotprodProduct>;
   using Q4 = ScalarQ4<NoDotprodProduct>;
-  static constexpr int kGemvPanels = 3;
 };
 
 // Pairs of words (pmaddwd, i32x4.dot_i16x8_s).
@@ -71,7 +69,6 @@ struct PairsSimd : ScalarLanes {
   using Lanes = ScalarLanes;
   using Q8 = PairsQ8;
   using Q4 = PairsQ4;
-  static constexpr int kGemvPanels = 2;
 };
 
 // Saturating pairs of bytes, summed in 16 bits over a block.
@@ -103,7 +100,6 @@ struct SaturatingSimd : ScalarLanes {
   using Lanes = ScalarLanes;
   using Q8 = PairsQ8;
   using Q4 = NibblesQ4;
-  static constexpr int kGemvPanels = 2;
 };
 
 constexpr KernelTable kUnsigned = MakeTable<UnsignedSimd>("emulated u8 dot", "u8 x s8");
