@@ -43,7 +43,10 @@ class Conversation {
  public:
   Conversation(Engine& engine, Session& session, SamplingArguments sampling,
                GenerationOptions preset)
-      : engine_(engine), session_(session), sampling_(std::move(sampling)), preset_(preset) {}
+      : engine_(engine),
+        session_(session),
+        sampling_(std::move(sampling)),
+        preset_(std::move(preset)) {}
 
   void Reset() {
     turns_.clear();
@@ -87,6 +90,7 @@ class Conversation {
     TRY_ASSIGN(GenerationOptions options, sampling_.Over(preset_));
     DrawSeed(&options);
     std::vector<Message> messages;
+    messages.reserve(turns_.size());
     for (const Turn& turn : turns_) messages.push_back({turn.role, turn.text});
     TRY(session_.BeginChat(messages, options));
     size_t dropped = 0;
