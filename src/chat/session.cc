@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "chat/stop_text.h"
+#include "kernels/kernels.h"
 #include "tokenizer/utf8.h"
 
 namespace parley {
@@ -149,6 +150,11 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
     return MakeError(Code::kBadArg, "option max_length is " + std::to_string(options.max_length) +
                                         ", but the prompt has " + std::to_string(prompt_tokens) +
                                         " tokens already");
+  }
+  if (!KernelsStillHold()) {
+    return MakeError(Code::kBadState,
+                     "the processor's dot product no longer gives the sums that it was chosen for; "
+                     "load the model again");
   }
   TRY_ASSIGN(Sampler sampler, Sampler::Make(options, model_.model->config().vocab_size));
 
