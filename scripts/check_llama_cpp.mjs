@@ -48,7 +48,7 @@ const resolve = createRequire(path.resolve(options.package, "package.json")).res
 const { getLlama } = await import(pathToFileURL(resolve("node-llama-cpp")).href);
 const llama = await getLlama({ gpu: false, build: "never", logLevel: "error" });
 const model = await llama.loadModel({ modelPath: path.resolve(file) });
-const context = await model.createContext({ contextSize: 512, flashAttention: false });
+const context = await model.createContext({ contextSize: 512, flashAttention: false, threads: 1 });
 const sequence = context.getSequence();
 
 function parley(args, input) {
