@@ -13,11 +13,20 @@ mkdir -p build
 exec 8> build/.build.lock
 flock 8 2> /dev/null || true
 
+# quietly LOG COMMAND...: what the command prints is in LOG, and shown when it fails.
+quietly() {
+  "${@:2}" > "$1" 2>&1 || {
+    cat "$1" >&2
+    return 1
+  }
+}
+
 builds=(simd128 simd128-threads relaxed relaxed-threads)
 for build in "${builds[@]}"; do
   preset=wasm-$build
-  [ -f "build/$preset/build.ninja" ] || cmake --preset "$preset" -G Ninja > /dev/null
-  cmake --build --preset "$preset" --target parley_wasm -- --quiet
+  [ -f "build/$preset/build.ninja" ] || quietly "build/$preset.log" cmake --preset "$preset" -G Ninja
+  [ -f "build/wasm/$build/parley.wasm" ] || echo "building WebAssembly ($build): a few minutes the first time" >&2
+  quietly "build/$preset.log" cmake --build --preset "$preset" --target parley_wasm
   mkdir -p "build/wasm/$build"
   for file in parley.mjs parley.wasm; do
     cmp -s "build/$preset/src/wasm/$file" "build/wasm/$build/$file" ||
@@ -42,7 +51,7 @@ inputs=$(inputs_hash)
 rm -f "$stamp"
 staging=build/dist
 rm -rf "$staging"
-(cd web && npm run --silent build -- --logLevel warn --outDir "../$staging" --emptyOutDir)
+quietly build/page.log npm --prefix web run --silent build -- --outDir "../$staging" --emptyOutDir
 cp LICENSE "$staging/LICENSE.txt"
 node scripts/third_party_notices.mjs > "$staging/THIRD_PARTY_NOTICES.txt"
 cp VERSION "$staging/VERSION"
