@@ -12,8 +12,10 @@ logs=$root/build/test-logs
 jobs=$(nproc 2> /dev/null || echo 2)
 
 # Cheap stages first, so that a slip shows within a minute.
-stages=(setup layers scripts format web-types web-unit lint native-debug native native-scalar native-tsan wasm fuzz build
+stages=(setup layers scripts format web-types web-unit lint native-debug native native-tsan wasm fuzz build
   size browser package)
+# Run when named: every build has the scalar table too, and its tests compare it with the others.
+on_request=(native-scalar)
 
 # count KIND FILE: adds what a runner counted to the stage's numbers.
 count() {
@@ -103,10 +105,10 @@ stage_native-tsan() { build_and_test_some native-tsan '[Tt]hread' tests_base tes
 
 stage_fuzz() { build_and_test fuzz --verbose; }
 
-# Both kinds of kernels, and threads; simd128-threads has no code that these have not.
+# Both kinds of kernels, one thread and several; the other two builds have no code that these have not.
 stage_wasm() {
   local build
-  for build in simd128 relaxed relaxed-threads; do
+  for build in simd128 relaxed-threads; do
     build_and_test "wasm-$build" --verbose || return
   done
 }
@@ -168,11 +170,11 @@ run_stage() {
 main() {
   local stage known
   if [ "${1:-}" = --list ]; then
-    printf '%s\n' "${stages[@]}"
+    printf '%s\n' "${stages[@]}" "${on_request[@]}"
     return
   fi
   for stage in "$@"; do
-    known=" ${stages[*]} "
+    known=" ${stages[*]} ${on_request[*]} "
     [[ $known == *" $stage "* ]] || {
       echo "test.sh: no stage '$stage'; --list names them" >&2
       return 2
