@@ -24,7 +24,7 @@ count() {
 
 stage_setup() { bash scripts/setup.sh test; }
 
-stage_layers() { python3 scripts/check_layers.py; }
+stage_layers() { python3 scripts/check_layers.py && python3 scripts/check_docs.py; }
 
 stage_scripts() {
   local status=0
