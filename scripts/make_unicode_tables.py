@@ -56,14 +56,12 @@ def render():
         "",
         "namespace parley {",
         "namespace {",
-        "constexpr CharacterClass L = CharacterClass::kLetter;",
-        "constexpr CharacterClass N = CharacterClass::kNumber;",
-        "constexpr CharacterClass S = CharacterClass::kSpace;",
+        "using enum CharacterClass;",
         "",
         "// clang-format off",
         "constexpr CharacterRange kRanges[] = {",
     ]
-    cells = [f"{{0x{a:x}, 0x{b:x}, {c[1]}}}," for a, b, c in ranges()]
+    cells = [f"{{0x{a:x}, 0x{b:x}, {c}}}," for a, b, c in ranges()]
     line = "   "
     for cell in cells:
         if len(line) + 1 + len(cell) > 100:
