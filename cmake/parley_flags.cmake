@@ -24,6 +24,8 @@ if(PARLEY_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 if(EMSCRIPTEN)
+  # Node takes the nearest package.json for the kind of a .js file; one above the repository must not matter.
+  file(WRITE ${CMAKE_BINARY_DIR}/package.json "{}\n")
   add_compile_options(-msimd128)
   if(PARLEY_WASM_SIMD STREQUAL "relaxed")
     add_compile_options(-mrelaxed-simd)

@@ -12,10 +12,7 @@ else()
 endif()
 include(${emscripten}/cmake/Modules/Platform/Emscripten.cmake)
 
-# Node 20 and older give wrong sums for the relaxed dot product, so tests run on the toolchain's Node if there is one.
-if(DEFINED ENV{PARLEY_TOOLCHAIN} AND EXISTS $ENV{PARLEY_TOOLCHAIN}/node/bin/node)
-  set(CMAKE_CROSSCOMPILING_EMULATOR $ENV{PARLEY_TOOLCHAIN}/node/bin/node)
-else()
-  find_program(PARLEY_NODE node NO_CMAKE_FIND_ROOT_PATH REQUIRED)
-  set(CMAKE_CROSSCOMPILING_EMULATOR ${PARLEY_NODE})
-endif()
+# Node 20 and older give wrong sums for the relaxed dot product: the toolchain's Node comes first, wherever it is.
+find_program(PARLEY_NODE node HINTS $ENV{PARLEY_TOOLCHAIN}/node/bin $ENV{HOME}/.cache/parley/toolchain/node/bin
+  NO_CMAKE_FIND_ROOT_PATH REQUIRED)
+set(CMAKE_CROSSCOMPILING_EMULATOR ${PARLEY_NODE})
