@@ -1,4 +1,5 @@
-// The row codecs. Scalar and portable: a row is converted once in a model's life.
+// The row encoders; dequantize.cc has the decoders. Scalar and portable: a row is converted once in
+// a model's life.
 #include "kernels/quantize.h"
 
 #include <cmath>
@@ -12,13 +13,6 @@ namespace {
 
 constexpr uint32_t kBlockValues = 32;  // of Q8_0 and Q4_0
 constexpr uint16_t kF16Infinity = 0x7c00;
-
-template <typename T>
-T Load(const uint8_t* bytes) {
-  T value;
-  std::memcpy(&value, bytes, sizeof(T));
-  return value;
-}
 
 template <typename T>
 void Store(T value, uint8_t* bytes) {
@@ -92,21 +86,6 @@ bool EncodeF16(const float* values, uint64_t count, uint8_t* out) {
   return finite;
 }
 
-void DecodeQ8_0(const uint8_t* block, float* out) {
-  const float scale = F16ToF32(Load<uint16_t>(block));
-  for (uint32_t i = 0; i < kBlockValues; ++i) {
-    out[i] = static_cast<float>(static_cast<int8_t>(block[2 + i])) * scale;
-  }
-}
-
-void DecodeQ4_0(const uint8_t* block, float* out) {
-  const float scale = F16ToF32(Load<uint16_t>(block));
-  for (uint32_t i = 0; i < kBlockValues / 2; ++i) {
-    out[i] = static_cast<float>((block[2 + i] & 15) - 8) * scale;
-    out[i + kBlockValues / 2] = static_cast<float>((block[2 + i] >> 4) - 8) * scale;
-  }
-}
-
 }  // namespace
 
 uint64_t RowBytes(DType type, uint64_t count) {
@@ -135,26 +114,6 @@ bool EncodeRow(DType type, const float* values, uint64_t count, uint8_t* out) {
         (type == DType::kQ8_0 ? EncodeQ8_0(block, encoded) : EncodeQ4_0(block, encoded)) && finite;
   }
   return finite;
-}
-
-bool CanDecode(DType type) { return CanEncode(type) || type == DType::kBF16; }
-
-void DecodeRow(DType type, const uint8_t* row, uint64_t count, float* out) {
-  CHECK(CanDecode(type));
-  if (type == DType::kF32) {
-    std::memcpy(out, row, static_cast<size_t>(count) * sizeof(float));
-  } else if (type == DType::kF16) {
-    for (uint64_t i = 0; i < count; ++i) out[i] = F16ToF32(Load<uint16_t>(row + 2 * i));
-  } else if (type == DType::kBF16) {
-    for (uint64_t i = 0; i < count; ++i) out[i] = Bf16ToF32(Load<uint16_t>(row + 2 * i));
-  } else {
-    const uint64_t block_bytes = RowBytes(type, kBlockValues);
-    for (uint64_t i = 0; i < count / kBlockValues; ++i) {
-      float* block = out + i * kBlockValues;
-      type == DType::kQ8_0 ? DecodeQ8_0(row + i * block_bytes, block)
-                           : DecodeQ4_0(row + i * block_bytes, block);
-    }
-  }
 }
 
 }  // namespace parley

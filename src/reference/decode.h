@@ -10,8 +10,8 @@
 
 namespace parley::reference {
 
-// F32, F16, BF16, Q8_0 and Q4_0. UNSUPPORTED_MODEL for other types, BAD_SHAPE when `bytes` is not
-// the size of values.size() values of this type.
+// F32, F16, BF16, Q8_0, Q4_0, Q4_1, Q5_0, Q5_1, IQ4_NL and Q2_K to Q6_K. UNSUPPORTED_MODEL for
+// other types, BAD_SHAPE when `bytes` is not the size of values.size() values of this type.
 Status Decode(DType type, std::span<const uint8_t> bytes, std::span<float> values);
 
 }  // namespace parley::reference

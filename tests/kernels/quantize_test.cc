@@ -8,15 +8,19 @@
 #include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "base/half.h"
+#include "support/decoded_blocks.h"
 
 using parley::DecodeRow;
 using parley::DType;
 using parley::EncodeRow;
 using parley::RowBytes;
+using parley::test::DecodedBlock;
+using parley::test::DecodedBlocks;
 
 namespace {
 
@@ -25,6 +29,11 @@ nlohmann::json Golden() {
   REQUIRE(file.is_open());
   return nlohmann::json::parse(file);
 }
+
+// Types that are decoded only; every byte of a block counts in some value.
+constexpr DType kDecodedOnly[] = {DType::kQ4_1,   DType::kQ5_0, DType::kQ5_1,
+                                  DType::kIQ4_NL, DType::kQ2_K, DType::kQ3_K,
+                                  DType::kQ4_K,   DType::kQ5_K, DType::kQ6_K};
 
 std::vector<float> Floats(const nlohmann::json& bits) {
   std::vector<float> values;
@@ -128,6 +137,37 @@ TEST_CASE("blocks whose scale has no finite inverse become zeros") {
   }
 }
 
+TEST_CASE("blocks of the types that are only decoded have the values of ggml's reference") {
+  const std::vector<DecodedBlock> golden = DecodedBlocks();
+  REQUIRE(golden.size() > 100);
+  std::set<DType> types;
+  for (const DecodedBlock& block : golden) {
+    types.insert(block.type);
+    INFO(block.name);
+    std::vector<float> values(block.bits.size());
+    REQUIRE(RowBytes(block.type, values.size()) == block.bytes.size());
+    DecodeRow(block.type, block.bytes.data(), values.size(), values.data());
+    CHECK(Bits(values) == block.bits);
+  }
+  CHECK(types == std::set<DType>(std::begin(kDecodedOnly), std::end(kDecodedOnly)));
+}
+
+TEST_CASE("a row of each type is its blocks one after another, from any address") {
+  const std::vector<DecodedBlock> golden = DecodedBlocks();
+  for (const DType type : kDecodedOnly) {
+    std::vector<uint8_t> row = {0};
+    std::vector<uint32_t> expected;
+    for (const DecodedBlock& block : golden) {
+      if (block.type != type) continue;
+      row.insert(row.end(), block.bytes.begin(), block.bytes.end());
+      expected.insert(expected.end(), block.bits.begin(), block.bits.end());
+    }
+    std::vector<float> values(expected.size());
+    DecodeRow(type, row.data() + 1, values.size(), values.data());
+    CHECK(Bits(values) == expected);
+  }
+}
+
 TEST_CASE("types say which of the codecs they have, and how large their rows are") {
   for (const DType type : {DType::kF32, DType::kF16, DType::kQ8_0, DType::kQ4_0}) {
     CHECK(parley::CanEncode(type));
@@ -135,7 +175,12 @@ TEST_CASE("types say which of the codecs they have, and how large their rows are
   }
   CHECK(parley::CanDecode(DType::kBF16));
   CHECK_FALSE(parley::CanEncode(DType::kBF16));
-  CHECK_FALSE(parley::CanDecode(DType::kQ6_K));
+  for (const DType type : kDecodedOnly) {
+    CHECK_FALSE(parley::CanEncode(type));
+    CHECK(parley::CanDecode(type));
+  }
+  CHECK_FALSE(parley::CanDecode(DType::kQ8_1));
+  CHECK_FALSE(parley::CanDecode(DType::kQ8_K));
   CHECK_FALSE(parley::CanDecode(DType::kI8));
   CHECK(RowBytes(DType::kQ8_0, 64) == 68);
   CHECK(RowBytes(DType::kQ4_0, 64) == 36);

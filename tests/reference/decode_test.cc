@@ -7,6 +7,8 @@
 #include <cstring>
 #include <vector>
 
+#include "support/decoded_blocks.h"
+
 namespace parley::reference {
 namespace {
 
@@ -79,13 +81,25 @@ TEST_CASE("Q4_0: low halves first, then high halves, eight taken off") {
   }
 }
 
+TEST_CASE("Blocks of every other type have the values of ggml's reference") {
+  const std::vector<test::DecodedBlock> golden = test::DecodedBlocks();
+  REQUIRE(golden.size() > 100);
+  for (const test::DecodedBlock& block : golden) {
+    INFO(block.name);
+    const std::vector<float> values = MustDecode(block.type, block.bytes, block.bits.size());
+    std::vector<uint32_t> bits;
+    for (const float value : values) bits.push_back(std::bit_cast<uint32_t>(value));
+    CHECK(bits == block.bits);
+  }
+}
+
 TEST_CASE("Wrong sizes and other types are errors") {
   std::vector<float> values(32);
   const std::vector<uint8_t> bytes(34);
   CHECK(Decode(DType::kQ8_0, bytes, values).ok());
   CHECK(Decode(DType::kQ8_0, std::span(bytes).first(33), values).error().code == Code::kBadShape);
   CHECK(Decode(DType::kQ8_0, bytes, std::span(values).first(31)).error().code == Code::kBadShape);
-  CHECK(Decode(DType::kQ6_K, bytes, values).error().code == Code::kUnsupportedModel);
+  CHECK(Decode(DType::kQ8_K, bytes, values).error().code == Code::kUnsupportedModel);
 }
 
 }  // namespace
