@@ -156,6 +156,7 @@ void MeasureMatmul(const KernelTable& table, DType type, uint32_t outputs, uint3
 void MeasureAttention(const KernelTable& table, uint32_t rows, uint32_t queries,
                       const Options& options, Report& report) {
   const AttentionShape shape = {.n_heads = 12,
+                                .n_kv_heads = 12,
                                 .head_size = 64,
                                 .context = rows,
                                 .first_position = rows - queries,

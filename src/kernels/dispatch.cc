@@ -102,8 +102,8 @@ QuantizedActivations BindActivations(uint8_t* memory, uint32_t tokens, uint32_t 
   return x;
 }
 
-uint64_t KvCacheFloats(uint64_t n_heads, uint64_t head_size, uint64_t context) {
-  return n_heads * head_size * ((context + 3) / 4 * 4);
+uint64_t KvCacheFloats(uint64_t n_kv_heads, uint64_t head_size, uint64_t context) {
+  return n_kv_heads * head_size * ((context + 3) / 4 * 4);
 }
 
 uint64_t AttentionScratchFloats(uint64_t context) { return 4 * ((context + 3) / 4 * 4); }

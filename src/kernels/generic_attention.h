@@ -2,11 +2,11 @@
 // storing into the cache.
 //
 //   Attention(Q, K, V) = softmax(Q K^T / sqrt(d)) V        (Vaswani et al. 2017, equation 1), a
-//   head at a time.
+//   head at a time. Several heads of Q may share one of K and V (Ainslie et al. 2023).
 //
 // Layouts, with R the context rounded up to a multiple of 4:
-//   k_cache  [heads][R / 4][d][4 rows]   four rows' values of one dimension make a vector
-//   v_cache  [heads][R][d]
+//   k_cache  [key heads][R / 4][d][4 rows]   four rows' values of one dimension make a vector
+//   v_cache  [key heads][R][d]
 //   scores   [kQueryTile][R]
 //
 // A row's bits depend on that row and the rows before it alone, however many queries come in one
@@ -191,22 +191,25 @@ template <typename S>
 void Attention(const AttentionShape& shape, const float* qkv, const float* k_cache,
                const float* v_cache, uint32_t head_begin, uint32_t head_end, float* scores,
                float* out) {
-  const size_t width = size_t{shape.n_heads} * shape.head_size;
+  const size_t width = shape.width();
+  const size_t qkv_width = shape.qkv_width();
   const size_t padded = PaddedRows(shape.context);
+  const size_t head_floats = padded * shape.head_size;
+  const uint32_t group = shape.n_heads / shape.n_kv_heads;  // heads that share keys and values
   for (uint32_t head = head_begin; head < head_end; ++head) {
     const size_t offset = size_t{head} * shape.head_size;
-    const float* k = k_cache + offset * padded;
-    const float* v = v_cache + offset * padded;
+    const float* k = k_cache + head / group * head_floats;
+    const float* v = v_cache + head / group * head_floats;
     for (uint32_t i = 0; i < shape.queries;) {
-      const float* q = qkv + i * 3 * width + offset;
+      const float* q = qkv + i * qkv_width + offset;
       const uint32_t rows = shape.first_position + i + 1;
       float* o = out + i * width + offset;
       if (shape.queries - i >= kQueryTile) {
-        AttendHead<S, kQueryTile>(q, 3 * width, k, v, shape.head_size, rows, scores, padded, o,
+        AttendHead<S, kQueryTile>(q, qkv_width, k, v, shape.head_size, rows, scores, padded, o,
                                   width);
         i += kQueryTile;
       } else {
-        AttendHead<S, 1>(q, 3 * width, k, v, shape.head_size, rows, scores, padded, o, width);
+        AttendHead<S, 1>(q, qkv_width, k, v, shape.head_size, rows, scores, padded, o, width);
         ++i;
       }
     }
@@ -215,17 +218,16 @@ void Attention(const AttentionShape& shape, const float* qkv, const float* k_cac
 
 inline void StoreKv(const AttentionShape& shape, const float* qkv, uint32_t head_begin,
                     uint32_t head_end, float* k_cache, float* v_cache) {
-  const size_t width = size_t{shape.n_heads} * shape.head_size;
   const size_t padded = PaddedRows(shape.context);
   for (uint32_t head = head_begin; head < head_end; ++head) {
     const size_t offset = size_t{head} * shape.head_size;
     for (uint32_t i = 0; i < shape.queries; ++i) {
       const size_t row = size_t{shape.first_position} + i;
-      const float* k = qkv + i * 3 * width + width + offset;
+      const float* k = qkv + i * shape.qkv_width() + shape.width() + offset;
       float* group = k_cache + offset * padded + row / kRowGroup * kRowGroup * shape.head_size +
                      row % kRowGroup;
       for (uint32_t d = 0; d < shape.head_size; ++d) group[d * kRowGroup] = k[d];
-      std::memcpy(v_cache + (offset * padded + row * shape.head_size), k + width,
+      std::memcpy(v_cache + (offset * padded + row * shape.head_size), k + shape.kv_width(),
                   shape.head_size * sizeof(float));
     }
   }

@@ -46,18 +46,23 @@ uint64_t ActivationBytes(uint64_t tokens, uint64_t width);
 QuantizedActivations BindActivations(uint8_t* memory, uint32_t tokens, uint32_t width);
 
 // Shapes of one attention call: `queries` new rows at positions first_position... over a cache of
-// one layer.
+// one layer. A row of qkv holds n_heads queries, then n_kv_heads keys, then n_kv_heads values.
 struct AttentionShape {
-  uint32_t n_heads = 0;
+  uint32_t n_heads = 0;     // of queries; a multiple of n_kv_heads
+  uint32_t n_kv_heads = 0;  // of keys and values: head h reads h / (n_heads / n_kv_heads)
   uint32_t head_size = 0;
   uint32_t context = 0;  // rows the cache has room for (strides)
   uint32_t first_position =
       0;  // position of query row 0; row i sees positions 0 ... first_position + i
   uint32_t queries = 0;
+
+  size_t width() const { return size_t{n_heads} * head_size; }
+  size_t kv_width() const { return size_t{n_kv_heads} * head_size; }
+  size_t qkv_width() const { return width() + 2 * kv_width(); }
 };
 // Floats that one layer's k_cache, and likewise its v_cache, holds: context rounded up to a
 // multiple of four rows.
-uint64_t KvCacheFloats(uint64_t n_heads, uint64_t head_size, uint64_t context);
+uint64_t KvCacheFloats(uint64_t n_kv_heads, uint64_t head_size, uint64_t context);
 // Floats of scratch that one thread's call of `attention` needs.
 uint64_t AttentionScratchFloats(uint64_t context);
 
@@ -87,11 +92,11 @@ struct KernelTable {
   void (*gelu)(float* x, size_t count);  // gelu_new, in place (Hendrycks & Gimpel 2016, tanh form)
   void (*add)(float* x, const float* y, size_t count);  // x += y
 
-  // Stores k and v rows of heads [head_begin, head_end) into one layer's cache; qkv: [queries, 3 *
-  // width].
+  // Stores k and v rows of key heads [head_begin, head_end) into one layer's cache; qkv: [queries,
+  // qkv_width].
   void (*store_kv)(const AttentionShape& shape, const float* qkv, uint32_t head_begin,
                    uint32_t head_end, float* k_cache, float* v_cache);
-  // Causal attention for heads [head_begin, head_end): out[i, head] = softmax(q k^T /
+  // Causal attention for query heads [head_begin, head_end): out[i, head] = softmax(q k^T /
   // sqrt(head_size)) v, reading k and v from the cache only. out: [queries, width]; scores:
   // AttentionScratchFloats(context) floats of this thread, 64-byte aligned.
   void (*attention)(const AttentionShape& shape, const float* qkv, const float* k_cache,

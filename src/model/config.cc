@@ -58,6 +58,7 @@ Status FillIn(const Sizes& sizes, ModelConfig* config) {
   config->width = static_cast<uint32_t>(sizes.width);
   config->n_layers = static_cast<uint32_t>(sizes.layers);
   config->n_heads = static_cast<uint32_t>(sizes.heads);
+  config->n_kv_heads = config->n_heads;
   config->mlp_width = static_cast<uint32_t>(sizes.mlp_width);
   config->norm_epsilon = static_cast<float>(sizes.epsilon);
   return {};

@@ -20,8 +20,9 @@ struct ModelConfig {
   uint32_t context_length = 0;  // positions the model was trained for
   uint32_t width = 0;           // d_model
   uint32_t n_layers = 0;
-  uint32_t n_heads = 0;    // head size = width / n_heads
-  uint32_t mlp_width = 0;  // 4 * width unless the file says otherwise
+  uint32_t n_heads = 0;     // of queries; head size = width / n_heads
+  uint32_t n_kv_heads = 0;  // of keys and values; divides n_heads
+  uint32_t mlp_width = 0;   // 4 * width unless the file says otherwise
   float norm_epsilon = 1e-5f;
   bool tied_head = true;  // logits = hidden * token_embd^T
 

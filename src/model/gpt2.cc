@@ -102,8 +102,8 @@ void Gpt2::Attention(uint32_t layer, const Batch& batch, const ThreadOps& ops) {
   // Q are this batch's rows, K and V everything in the cache up to each row's own position, which
   // is the causal mask. A thread stores the new keys and values of its heads, then attends with the
   // same heads. attended: [rows, width]
-  const AttentionShape shape{config_.n_heads, config_.head_size(), context_, batch.position,
-                             batch.rows};
+  const AttentionShape shape{config_.n_heads, config_.n_kv_heads, config_.head_size(),
+                             context_,        batch.position,     batch.rows};
   const Range heads = ops.Mine(config_.n_heads);
   if (heads.begin < heads.end) {
     float* keys = cache_.keys(layer);

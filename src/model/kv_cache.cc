@@ -6,7 +6,7 @@ namespace parley {
 namespace {
 
 uint64_t LayerFloats(const ModelConfig& config, uint32_t context) {
-  return KvCacheFloats(config.n_heads, config.head_size(), context);
+  return KvCacheFloats(config.n_kv_heads, config.head_size(), context);
 }
 
 }  // namespace

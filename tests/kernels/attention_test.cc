@@ -12,39 +12,51 @@ namespace {
 using test::BitsOf;
 using test::Random;
 
+struct Heads {
+  uint32_t queries;
+  uint32_t keys;
+  AttentionShape Shape(uint32_t head_size, uint32_t context) const {
+    return {.n_heads = queries, .n_kv_heads = keys, .head_size = head_size, .context = context};
+  }
+};
+// One key head a query head, one for three, one for all.
+constexpr Heads kHeads[] = {{3, 3}, {6, 2}, {2, 1}};
+
 struct Cache {
   std::vector<float> k;
   std::vector<float> v;
 };
 
-std::vector<float> RandomRows(uint32_t rows, uint32_t width, uint64_t seed) {
+std::vector<float> RandomRows(uint32_t rows, const AttentionShape& shape, uint64_t seed) {
   Random random(seed);
-  std::vector<float> qkv(size_t{rows} * 3 * width);
+  std::vector<float> qkv(rows * shape.qkv_width());
   for (float& value : qkv) value = random.Uniform(-2, 2);
   return qkv;
 }
 
 // A cache whose unwritten rows are NaN: whatever reads them shows.
 Cache PoisonedCache(const AttentionShape& shape) {
-  const size_t floats = KvCacheFloats(shape.n_heads, shape.head_size, shape.context);
+  const size_t floats = KvCacheFloats(shape.n_kv_heads, shape.head_size, shape.context);
   return {std::vector<float>(floats, std::nanf("")), std::vector<float>(floats, std::nanf(""))};
 }
 
-// Appends rows [first, first + queries) of qkv to the cache and attends, the heads in calls of
-// `heads` at once.
+// Appends rows [first, first + queries) of qkv to the cache and attends, the key heads, then the
+// query heads in calls of `heads` at once.
 void Append(const KernelTable& table, AttentionShape shape, const std::vector<float>& qkv,
             uint32_t first, uint32_t queries, uint32_t heads, Cache* cache,
             std::vector<float>* out) {
-  const size_t width = size_t{shape.n_heads} * shape.head_size;
   shape.first_position = first;
   shape.queries = queries;
+  const float* rows = qkv.data() + first * shape.qkv_width();
   std::vector<float> scores(AttentionScratchFloats(shape.context), std::nanf(""));
+  for (uint32_t head = 0; head < shape.n_kv_heads; head += heads) {
+    const uint32_t end = std::min(shape.n_kv_heads, head + heads);
+    table.store_kv(shape, rows, head, end, cache->k.data(), cache->v.data());
+  }
   for (uint32_t head = 0; head < shape.n_heads; head += heads) {
     const uint32_t end = std::min(shape.n_heads, head + heads);
-    table.store_kv(shape, qkv.data() + first * 3 * width, head, end, cache->k.data(),
-                   cache->v.data());
-    table.attention(shape, qkv.data() + first * 3 * width, cache->k.data(), cache->v.data(), head,
-                    end, scores.data(), out->data() + first * width);
+    table.attention(shape, rows, cache->k.data(), cache->v.data(), head, end, scores.data(),
+                    out->data() + first * shape.width());
   }
 }
 
@@ -52,15 +64,15 @@ std::vector<float> AttendInSteps(const KernelTable& table, const AttentionShape&
                                  const std::vector<float>& qkv, uint32_t rows, uint32_t step,
                                  uint32_t heads) {
   Cache cache = PoisonedCache(shape);
-  std::vector<float> out(size_t{rows} * shape.n_heads * shape.head_size, std::nanf(""));
+  std::vector<float> out(rows * shape.width(), std::nanf(""));
   for (uint32_t first = 0; first < rows; first += step) {
     Append(table, shape, qkv, first, std::min(step, rows - first), heads, &cache, &out);
   }
   return out;
 }
 
-// softmax(q k^T / sqrt(d)) v in double; also the sum of |weight * v|, to which errors are
-// proportional.
+// softmax(q k^T / sqrt(d)) v in double, query head h with key head h / (query heads / key heads);
+// also the sum of |weight * v|, to which errors are proportional.
 struct Exact {
   double value;
   double magnitude;
@@ -68,11 +80,14 @@ struct Exact {
 std::vector<Exact> AttendExactly(const AttentionShape& shape, const std::vector<float>& qkv,
                                  uint32_t rows) {
   const uint32_t d = shape.head_size;
-  const size_t width = size_t{shape.n_heads} * d;
-  std::vector<Exact> out(rows * width);
+  const uint32_t heads_a_row = shape.n_heads + 2 * shape.n_kv_heads;
+  std::vector<Exact> out(size_t{rows} * shape.n_heads * d);
   for (uint32_t head = 0; head < shape.n_heads; ++head) {
+    const uint32_t key_head = head / (shape.n_heads / shape.n_kv_heads);
+    const uint32_t head_of[] = {head, shape.n_heads + key_head,
+                                shape.n_heads + shape.n_kv_heads + key_head};
     const auto at = [&](uint32_t row, uint32_t part, uint32_t i) {
-      return double{qkv[row * 3 * width + part * width + head * d + i]};
+      return double{qkv[(row * heads_a_row + head_of[part]) * d + i]};
     };
     for (uint32_t row = 0; row < rows; ++row) {
       std::vector<double> weights(row + 1);
@@ -84,7 +99,7 @@ std::vector<Exact> AttendExactly(const AttentionShape& shape, const std::vector<
         sum += weights[past];
       }
       for (uint32_t i = 0; i < d; ++i) {
-        Exact& exact = out[row * width + head * d + i];
+        Exact& exact = out[(size_t{row} * shape.n_heads + head) * d + i];
         exact = {0, 0};
         for (uint32_t past = 0; past <= row; ++past) {
           exact.value += weights[past] / sum * at(past, 2, i);
@@ -98,21 +113,23 @@ std::vector<Exact> AttendExactly(const AttentionShape& shape, const std::vector<
 
 TEST_CASE("attention: near the formula, with unwritten rows poisoned") {
   for (const KernelTable* table : test::TablesUnderTest()) {
-    INFO(table->name);
-    for (const uint32_t head_size : {1u, 2u, 3u, 4u, 5u, 8u, 30u, 32u, 33u, 64u, 80u}) {
-      const AttentionShape shape = {.n_heads = 3, .head_size = head_size, .context = 37};
-      constexpr uint32_t kRows = 37;
-      const std::vector<float> qkv = RandomRows(kRows, 3 * head_size, head_size);
-      const std::vector<float> out = AttendInSteps(*table, shape, qkv, kRows, kRows, 3);
-      const std::vector<Exact> exact = AttendExactly(shape, qkv, kRows);
-      for (size_t i = 0; i < out.size(); ++i) {
-        // A score is a sum of d products of magnitude up to 4, d roundings of the running sum,
-        // divided by sqrt(d): off by at most d * 4 * d * 2^-24 / sqrt(d), on both sides of a
-        // difference; it is the relative error of a weight. Then 2 units of Exp and at most 2 *
-        // rows + 4 roundings of sums.
-        const double d = head_size;
-        const double relative = 2 * 4 * d * std::sqrt(d) * 0x1p-24 + (2 * kRows + 12) * 0x1p-24;
-        REQUIRE(std::abs(out[i] - exact[i].value) <= 2 * relative * exact[i].magnitude);
+    for (const Heads& heads : kHeads) {
+      INFO(table->name << ", " << heads.queries << " heads over " << heads.keys);
+      for (const uint32_t head_size : {1u, 2u, 3u, 4u, 5u, 8u, 30u, 32u, 33u, 64u, 80u}) {
+        const AttentionShape shape = heads.Shape(head_size, 37);
+        constexpr uint32_t kRows = 37;
+        const std::vector<float> qkv = RandomRows(kRows, shape, head_size);
+        const std::vector<float> out = AttendInSteps(*table, shape, qkv, kRows, kRows, 3);
+        const std::vector<Exact> exact = AttendExactly(shape, qkv, kRows);
+        for (size_t i = 0; i < out.size(); ++i) {
+          // A score is a sum of d products of magnitude up to 4, d roundings of the running sum,
+          // divided by sqrt(d): off by at most d * 4 * d * 2^-24 / sqrt(d), on both sides of a
+          // difference; it is the relative error of a weight. Then 2 units of Exp and at most 2 *
+          // rows + 4 roundings of sums.
+          const double d = head_size;
+          const double relative = 2 * 4 * d * std::sqrt(d) * 0x1p-24 + (2 * kRows + 12) * 0x1p-24;
+          REQUIRE(std::abs(out[i] - exact[i].value) <= 2 * relative * exact[i].magnitude);
+        }
       }
     }
   }
@@ -120,22 +137,25 @@ TEST_CASE("attention: near the formula, with unwritten rows poisoned") {
 
 TEST_CASE(
     "attention: every table gives the scalar table's bits, however the rows and heads are split") {
-  for (const uint32_t head_size : {3u, 4u, 32u, 36u, 64u}) {
-    const AttentionShape shape = {.n_heads = 3, .head_size = head_size, .context = 71};
-    constexpr uint32_t kRows = 70;
-    const std::vector<float> qkv = RandomRows(kRows, 3 * head_size, head_size + 100);
-    const auto expected = BitsOf(AttendInSteps(*AllKernels()[0], shape, qkv, kRows, 1, 3));
-    for (const KernelTable* table : test::TablesUnderTest()) {
-      INFO(table->name << ", head size " << head_size);
-      for (const uint32_t step : {1u, 2u, 3u, 4u, 5u, 7u, 8u, 64u, 70u}) {
-        for (const uint32_t heads : {1u, 2u, 3u}) {
-          REQUIRE(BitsOf(AttendInSteps(*table, shape, qkv, kRows, step, heads)) == expected);
+  for (const Heads& heads : kHeads) {
+    for (const uint32_t head_size : {3u, 4u, 32u, 36u, 64u}) {
+      const AttentionShape shape = heads.Shape(head_size, 71);
+      constexpr uint32_t kRows = 70;
+      const std::vector<float> qkv = RandomRows(kRows, shape, head_size + 100);
+      const auto expected = BitsOf(AttendInSteps(*AllKernels()[0], shape, qkv, kRows, 1, 3));
+      for (const KernelTable* table : test::TablesUnderTest()) {
+        INFO(table->name << ", head size " << head_size << ", " << heads.queries << " heads over "
+                         << heads.keys);
+        for (const uint32_t step : {1u, 2u, 3u, 4u, 5u, 7u, 8u, 64u, 70u}) {
+          for (const uint32_t at_once : {1u, 2u, 3u}) {
+            REQUIRE(BitsOf(AttendInSteps(*table, shape, qkv, kRows, step, at_once)) == expected);
+          }
         }
+        // A larger context has other strides, and the same results.
+        AttentionShape larger = shape;
+        larger.context = 1000;
+        REQUIRE(BitsOf(AttendInSteps(*table, larger, qkv, kRows, 70, 3)) == expected);
       }
-      // A larger context has other strides, and the same results.
-      AttentionShape larger = shape;
-      larger.context = 1000;
-      REQUIRE(BitsOf(AttendInSteps(*table, larger, qkv, kRows, 70, 3)) == expected);
     }
   }
 }
@@ -143,8 +163,8 @@ TEST_CASE(
 TEST_CASE("attention: rows beyond the position are dropped, whatever they hold") {
   for (const KernelTable* table : test::TablesUnderTest()) {
     INFO(table->name);
-    const AttentionShape shape = {.n_heads = 2, .head_size = 16, .context = 40};
-    const std::vector<float> qkv = RandomRows(40, 32, 5);
+    const AttentionShape shape = Heads{2, 2}.Shape(16, 40);
+    const std::vector<float> qkv = RandomRows(40, shape, 5);
     for (const float stale : {0.0f, 1e30f, HUGE_VALF, std::nanf("")}) {
       Cache cache = PoisonedCache(shape);
       std::vector<float> all(40 * 32);
@@ -170,8 +190,8 @@ TEST_CASE("attention: rows beyond the position are dropped, whatever they hold")
 TEST_CASE("attention: one far larger score takes all the weight, without overflow") {
   for (const KernelTable* table : test::TablesUnderTest()) {
     INFO(table->name);
-    const AttentionShape shape = {.n_heads = 1, .head_size = 4, .context = 8};
-    std::vector<float> qkv = RandomRows(6, 4, 9);
+    const AttentionShape shape = Heads{1, 1}.Shape(4, 8);
+    std::vector<float> qkv = RandomRows(6, shape, 9);
     for (int i = 0; i < 4; ++i) {
       qkv[5 * 12 + i] = 1000;
       qkv[2 * 12 + 4 + i] = 1000;
