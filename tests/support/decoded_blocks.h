@@ -38,8 +38,9 @@ inline DType TypeNamed(const std::string& name) {
 
 inline std::vector<DecodedBlock> DecodedBlocks() {
   std::ifstream file(PARLEY_SOURCE_DIR "/tests/golden/quantize/decoded.json");
+  const nlohmann::json golden = nlohmann::json::parse(file);
   std::vector<DecodedBlock> blocks;
-  for (const auto& [name, of_type] : nlohmann::json::parse(file).items()) {
+  for (const auto& [name, of_type] : golden.items()) {
     for (const auto& block : of_type) {
       const std::vector<uint8_t> values = FromHex(block["values"].get<std::string>());
       DecodedBlock next{name, TypeNamed(name), FromHex(block["bytes"].get<std::string>()), {}};
