@@ -1,7 +1,6 @@
 // `parley inspect`: what a model file is, what it holds, and the memory that running it takes.
 // Reads headers only.
 #include <cstdio>
-#include <cstring>
 #include <map>
 #include <memory>
 #include <string>
@@ -82,10 +81,10 @@ Result<Inspected> Inspect(const std::string& file, const LoadOptions& options) {
   Inspected result;
   TRY_ASSIGN(const std::unique_ptr<ByteSource> source, OpenModel(file));
   result.file_bytes = source->size();
-  uint8_t first[16];
+  uint8_t first[64];
   const auto prefix = std::span(first).first(std::min<size_t>(sizeof(first), source->size()));
   TRY(source->ReadAt(0, prefix));
-  if (std::strcmp(DescribeFile(prefix), "a safetensors file") == 0) {
+  if (RecogniseFile(prefix).description == kSafetensorsKind) {
     TRY(InspectSafetensors(source.get(), &result));
   } else {
     TRY(InspectGguf(source.get(), options, &result));

@@ -1,4 +1,4 @@
-// The signatures of files that people mistake for models.
+// The signatures of files that people mistake for models, and what to do with them.
 #include "formats/file_kind.h"
 
 #include <string_view>
@@ -8,28 +8,34 @@ namespace {
 
 using std::string_view_literals::operator""sv;
 
+constexpr const char* kTakeAnother = "take the model's GGUF or safetensors file";
+constexpr const char* kPickle =
+    "pickles can run code and are not read; take the model's safetensors or GGUF file";
+
 struct Signature {
   std::string_view prefix;
-  const char* description;
+  FileKind kind;
 };
 
 constexpr Signature kSignatures[] = {
-    {"GGUF"sv, "a GGUF file"},
-    {"version https://git-lfs"sv, "a Git LFS pointer, not the file itself"},
-    {"PK\x03\x04"sv, "a ZIP archive, perhaps a PyTorch checkpoint (pickle)"},
-    {"\x80\x02"sv, "a Python pickle, perhaps a PyTorch checkpoint"},
-    {"\x80\x03"sv, "a Python pickle"},
-    {"\x80\x04"sv, "a Python pickle"},
-    {"\x80\x05"sv, "a Python pickle"},
-    {"ggml"sv, "a GGML file, older than GGUF"},
-    {"lmgg"sv, "a GGML file, older than GGUF"},
-    {"tjgg"sv, "a GGJT file, older than GGUF"},
-    {"fmgg"sv, "a GGMF file, older than GGUF"},
-    {"FUGG"sv, "a GGUF file with its bytes swapped"},
-    {"\x89HDF"sv, "an HDF5 file, perhaps Keras weights"},
-    {"\x1f\x8b"sv, "a gzip file"},
-    {"%PDF"sv, "a PDF document"},
-    {"{"sv, "a JSON file"},
+    {"GGUF"sv, {"a GGUF file", ""}},
+    {"version https://git-lfs"sv,
+     {"a Git LFS pointer, not the file itself",
+      "fetch the file with 'git lfs pull', or by the download link on its page"}},
+    {"PK\x03\x04"sv, {"a ZIP archive, perhaps a PyTorch checkpoint (pickle)", kPickle}},
+    {"\x80\x02"sv, {"a Python pickle, perhaps a PyTorch checkpoint", kPickle}},
+    {"\x80\x03"sv, {"a Python pickle", kPickle}},
+    {"\x80\x04"sv, {"a Python pickle", kPickle}},
+    {"\x80\x05"sv, {"a Python pickle", kPickle}},
+    {"ggml"sv, {"a GGML file, older than GGUF", kTakeAnother}},
+    {"lmgg"sv, {"a GGML file, older than GGUF", kTakeAnother}},
+    {"tjgg"sv, {"a GGJT file, older than GGUF", kTakeAnother}},
+    {"fmgg"sv, {"a GGMF file, older than GGUF", kTakeAnother}},
+    {"FUGG"sv, {"a GGUF file with its bytes swapped", kTakeAnother}},
+    {"\x89HDF"sv, {"an HDF5 file, perhaps Keras weights", kTakeAnother}},
+    {"\x1f\x8b"sv, {"a gzip file", "unpack it first"}},
+    {"%PDF"sv, {"a PDF document", kTakeAnother}},
+    {"{"sv, {"a JSON file", "it belongs to a model's folder, beside model.safetensors"}},
 };
 
 char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
@@ -62,17 +68,28 @@ bool IsOnnx(std::string_view text) {
 
 }  // namespace
 
-const char* DescribeFile(std::span<const uint8_t> first_bytes) {
+FileKind RecogniseFile(std::span<const uint8_t> first_bytes) {
   const std::string_view text(reinterpret_cast<const char*>(first_bytes.data()),
                               first_bytes.size());
   for (const Signature& signature : kSignatures) {
-    if (text.starts_with(signature.prefix)) return signature.description;
+    if (text.starts_with(signature.prefix)) return signature.kind;
   }
-  if (IsHtml(text)) return "an HTML page";
-  if (IsOnnx(text)) return "an ONNX model";
-  if (text.size() > 8 && text[8] == '{') return "a safetensors file";
-  if (text.substr(0, 8).ends_with("TFL3")) return "a TensorFlow Lite model";
-  return "an unknown kind of file";
+  if (IsHtml(text)) {
+    return {"an HTML page", "the link leads to a page; take the file's own download link"};
+  }
+  if (IsOnnx(text)) return {"an ONNX model", kTakeAnother};
+  if (text.size() > 8 && text[8] == '{') {
+    return {kSafetensorsKind,
+            "it is read with its folder's config.json and tokenizer files beside it"};
+  }
+  if (text.substr(0, 8).ends_with("TFL3")) return {"a TensorFlow Lite model", kTakeAnother};
+  return {kUnknownKind, ""};
+}
+
+std::string NotA(const char* wanted, FileKind found) {
+  std::string text = std::string("not ") + wanted + " but " + found.description;
+  if (found.advice[0] != '\0') text.append(": ").append(found.advice);
+  return text;
 }
 
 }  // namespace parley

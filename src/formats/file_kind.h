@@ -4,11 +4,23 @@
 
 #include <cstdint>
 #include <span>
+#include <string>
 
 namespace parley {
 
-// "an HTML page", "a Git LFS pointer, not the file itself", ...; "an unknown kind of file" when
-// nothing matches. Never null. GGUF itself is "a GGUF file".
-const char* DescribeFile(std::span<const uint8_t> first_bytes);
+struct FileKind {
+  const char* description;  // "an HTML page"
+  const char* advice;       // what to do instead, as the end of a sentence; may be empty
+};
+
+// Two descriptions to compare with.
+inline constexpr const char* kSafetensorsKind = "a safetensors file";
+inline constexpr const char* kUnknownKind = "an unknown kind of file";
+
+// GGUF itself is "a GGUF file". Some kinds need 64 bytes to be told.
+FileKind RecogniseFile(std::span<const uint8_t> first_bytes);
+
+// "not a GGUF file but an HTML page: ...", for an error.
+std::string NotA(const char* wanted, FileKind found);
 
 }  // namespace parley

@@ -123,8 +123,7 @@ uint64_t GgufParser::OffsetFieldOf(const TensorInfo& tensor) const {
 Status GgufParser::ParseCounts() {
   TRY_ASSIGN(const auto magic, reader_.ReadBytes(4, "the magic 'GGUF'"));
   if (std::string_view(reinterpret_cast<const char*>(magic.data()), 4) != "GGUF") {
-    return MakeError(Code::kBadMagic, std::string("not a GGUF file but ") + DescribeFile(prefix_),
-                     0);
+    return MakeError(Code::kBadMagic, NotA("a GGUF file", RecogniseFile(prefix_)), 0);
   }
   const uint64_t version_offset = reader_.offset();
   TRY_ASSIGN(header_.version_, reader_.Read<uint32_t>("the version"));
@@ -431,7 +430,13 @@ Result<GgufHeader> GgufHeader::Parse(std::span<const uint8_t> prefix, uint64_t f
   if (prefix.size() > file_bytes) {
     return MakeError(Code::kBadArg, "more bytes given than the file is said to have");
   }
-  return GgufParser(prefix, file_bytes).Parse();
+  Result<GgufHeader> header = GgufParser(prefix, file_bytes).Parse();
+  if (header.ok() || header.error().code != Code::kTruncated || prefix.size() < file_bytes) {
+    return header;
+  }
+  Error error = header.TakeError();
+  error.message += "; the file is cut at byte " + std::to_string(file_bytes) + ": fetch it again";
+  return error;
 }
 
 }  // namespace parley

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "formats/file_kind.h"
 #include "formats/json_reader.h"
 
 namespace parley {
@@ -176,7 +177,8 @@ class SafetensorsParser final : public JsonHandler {
       return MakeError(Code::kBadOffset,
                        label + ": data from " + std::to_string(begin) + " to " +
                            std::to_string(end) + " in a file with " +
-                           std::to_string(file_bytes_ - data_begin_) + " bytes of data",
+                           std::to_string(file_bytes_ - data_begin_) + " bytes of data" +
+                           (begin > end ? "" : ": it may be cut, fetch it again"),
                        offset);
     }
     uint64_t bytes = GetDTypeTraits(static_cast<uint32_t>(tensor.type))->block_bytes;
@@ -263,6 +265,12 @@ Result<uint64_t> SafetensorsHeader::PrefixBytes(std::span<const uint8_t> first_b
                                                 uint64_t file_bytes) {
   ByteReader reader(first_bytes);
   TRY_ASSIGN(const uint64_t length, reader.Read<uint64_t>("the header's length"));
+  // No text and no other format's magic is a header's length, as these are far above the limit.
+  const FileKind kind = RecogniseFile(first_bytes);
+  const bool other = kind.description != kSafetensorsKind && kind.description != kUnknownKind;
+  if (length > kMaxHeaderBytes && other) {
+    return MakeError(Code::kBadMagic, NotA("a safetensors file", kind), 0);
+  }
   if (length < 2 || length > kMaxHeaderBytes) {
     return MakeError(Code::kLimit,
                      "a safetensors header of " + std::to_string(length) + " bytes; 2 to " +
@@ -271,7 +279,8 @@ Result<uint64_t> SafetensorsHeader::PrefixBytes(std::span<const uint8_t> first_b
   }
   if (length > file_bytes - std::min(file_bytes, kLengthBytes)) {
     return MakeError(Code::kTruncated,
-                     "the header's " + std::to_string(length) + " bytes pass the end of the file",
+                     "the header's " + std::to_string(length) +
+                         " bytes pass the end of the file: fetch it again",
                      file_bytes);
   }
   return kLengthBytes + length;

@@ -15,8 +15,9 @@ namespace parley {
 
 class SafetensorsHeader {
  public:
-  // Bytes that must be given to Parse, from the first 8 bytes of a file. LIMIT below 2 or above 16
-  // MiB, TRUNCATED beyond the file (S1).
+  // Bytes that must be given to Parse, from the first 8 bytes of a file or more. LIMIT below 2 or
+  // above 16 MiB, TRUNCATED beyond the file (S1); with 64 bytes BAD_MAGIC for another kind of file
+  // that is known, naming it.
   static Result<uint64_t> PrefixBytes(std::span<const uint8_t> first_bytes, uint64_t file_bytes);
 
   // `prefix`: at least PrefixBytes of a file of `file_bytes` bytes. Types that ggml has no number

@@ -1,6 +1,7 @@
 // Rows G1 to G14 of the fault list: files made by hand, each with the exact code and byte offset
 // that the format's specification gives. Whole models (G15 to G20) are in tests/engine.
 #include <catch2/catch_test_macros.hpp>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -77,6 +78,20 @@ TEST_CASE("G1: a file too short for the magic is TRUNCATED, another kind of file
     INFO(text);
     Refused(Bytes(text), Code::kBadMagic, 0, name);
   }
+}
+
+TEST_CASE("G1: what is cut says where, and what to do") {
+  const auto bytes = SmallestModel().Build().bytes;
+  for (const size_t left : {size_t{3}, size_t{1000}, bytes.size() - 1}) {
+    const auto header = GgufHeader::Parse(std::span(bytes).first(left), left);
+    CHECK(header.error().code == Code::kTruncated);
+    CHECK(header.error().message.ends_with("the file is cut at byte " + std::to_string(left) +
+                                           ": fetch it again"));
+  }
+  // Of a longer file: more bytes are wanted, nothing is cut.
+  const auto more = GgufHeader::Parse(std::span(bytes).first(1000), bytes.size());
+  CHECK(more.error().code == Code::kTruncated);
+  CHECK(more.error().message.find("cut") == std::string::npos);
 }
 
 TEST_CASE("G2: only versions 2 and 3 are read") {

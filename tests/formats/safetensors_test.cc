@@ -92,6 +92,17 @@ TEST_CASE("S1: a header length below 2 or over its cap is LIMIT, past the end TR
   CHECK(SafetensorsHeader::Parse(bytes, bytes.size()).ok());
 }
 
+TEST_CASE("S1: another kind of file is BAD_MAGIC when its first bytes tell") {
+  for (const std::string text :
+       {"version https://git-lfs.github.com/spec/v1", "<!DOCTYPE html>", "GGUFGGUFGGUF",
+        "PK\x03\x04 a zip archive", "{\"weight_map\": {}}"}) {
+    INFO(text);
+    const std::vector<uint8_t> bytes(text.begin(), text.end());
+    const auto prefix = SafetensorsHeader::PrefixBytes(bytes, 1 << 20);
+    CHECK(prefix.error().code == Code::kBadMagic);
+  }
+}
+
 TEST_CASE("S2: a header that is no JSON object is BAD_JSON") {
   for (const std::string json : {"[]", " {}", "\"\"", "12", "\xef\xbb\xbf{}"}) {
     INFO(json);
