@@ -1,12 +1,17 @@
 // One table of the keys that matter, and the handler that fills them in.
 #include "formats/hf_config.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "formats/json_reader.h"
 
 namespace parley {
 namespace {
 
 using Kind = JsonValue::Kind;
+
+constexpr uint64_t kMaxIndexBytes = 16 << 20;
 
 struct Field {
   std::string_view key;
@@ -78,6 +83,38 @@ class ConfigHandler final : public JsonHandler {
   uint64_t seen_ = 0;
 };
 
+class ShardNamesHandler final : public JsonHandler {
+ public:
+  Status OnValue(const JsonPath& path, const JsonValue& value) override {
+    if (path.depth() != 2 || path.key(0) != "weight_map") return {};
+    const bool plain = value.kind == Kind::kString && value.string.ends_with(".safetensors") &&
+                       value.string.find_first_of("/\\") == std::string_view::npos;
+    if (!plain) {
+      return MakeError(Code::kBadJson,
+                       path.ToString() + ": the name of a safetensors file expected", value.offset);
+    }
+    if (std::find(names_.begin(), names_.end(), value.string) != names_.end()) return {};
+    if (names_.size() == kMaxShards) {
+      return MakeError(Code::kLimit, "more than " + std::to_string(kMaxShards) + " weight files",
+                       value.offset);
+    }
+    names_.emplace_back(value.string);
+    return {};
+  }
+  std::vector<std::string> TakeNames() {
+    std::sort(names_.begin(), names_.end());
+    return std::move(names_);
+  }
+
+ private:
+  std::vector<std::string> names_;
+};
+
+Error InFile(const char* file, Error error) {
+  error.message = std::string(file) + ": " + error.message;
+  return error;
+}
+
 }  // namespace
 
 Result<HfConfig> ReadHfConfig(std::string_view config_json) {
@@ -88,11 +125,23 @@ Result<HfConfig> ReadHfConfig(std::string_view config_json) {
   HfConfig config;
   ConfigHandler handler(&config);
   if (Status status = ReadJson(config_json, &handler); !status.ok()) {
-    Error error = status.TakeError();
-    error.message = "config.json: " + error.message;
-    return error;
+    return InFile("config.json", status.TakeError());
   }
   return config;
+}
+
+Result<std::vector<std::string>> ReadShardNames(std::string_view index_json) {
+  constexpr const char* kFile = "model.safetensors.index.json";
+  if (index_json.size() > kMaxIndexBytes) {
+    return InFile(kFile, MakeError(Code::kLimit, "more than 16 MiB", 0));
+  }
+  ShardNamesHandler handler;
+  if (Status status = ReadJson(index_json, &handler); !status.ok()) {
+    return InFile(kFile, status.TakeError());
+  }
+  std::vector<std::string> names = handler.TakeNames();
+  if (names.empty()) return InFile(kFile, MakeError(Code::kBadJson, "no weight_map", 0));
+  return names;
 }
 
 std::string_view ReadModelCardLicense(std::string_view readme_md) {

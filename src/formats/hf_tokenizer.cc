@@ -1,5 +1,5 @@
-// Three small JSON documents into one vocabulary. All text goes to one arena of the documents'
-// size, taken up front: unescaping never lengthens a string.
+// Small JSON documents into one vocabulary. All text goes to one arena of the documents' size,
+// taken up front: unescaping never lengthens a string.
 #include "formats/hf_tokenizer.h"
 
 #include <algorithm>
@@ -7,6 +7,8 @@
 #include <string>
 
 #include "base/bytes.h"
+#include "formats/hf_tokenizer_draft.h"
+#include "formats/hf_tokenizer_json.h"
 #include "formats/json_reader.h"
 
 namespace parley {
@@ -19,64 +21,15 @@ constexpr uint64_t kMaxTokens = 1 << 20;
 constexpr uint64_t kMinTokenBytes = 5;  // "":0,
 constexpr uint64_t kMaxSpecialNames = 4096;
 
-std::string Shown(std::string_view token) {
-  return std::string("'").append(token.substr(0, 40)).append("'");
-}
-
 Error InFile(const char* file, Error error) {
   error.message = std::string(file) + ": " + error.message;
   return error;
 }
 
-// What the documents say, before it is put together.
-struct Draft {
-  HfTokenizer result;
-  size_t text_used = 0;
-  size_t n_tokens = 0;                     // one more than the highest id
-  Buffer<std::string_view> special_names;  // the first n_special_names are used
-  size_t n_special_names = 0;
-  std::string_view bos, eos;
-
-  std::string_view Keep(std::string_view text) {
-    char* copy = result.text.data() + text_used;
-    std::copy(text.begin(), text.end(), copy);
-    text_used += text.size();
-    return {copy, text.size()};
-  }
-
-  // A second entry for an id is accepted when it says the same.
-  Status SetToken(uint64_t id, std::string_view token, uint64_t offset) {
-    if (id >= result.tokens.size()) {
-      return MakeError(
-          Code::kBadVocab,
-          Shown(token) + " has id " + std::to_string(id) + ", which leaves gaps in the vocabulary",
-          offset);
-    }
-    std::string_view& slot = result.tokens[id];
-    if (slot.data() != nullptr && slot != token) {
-      return MakeError(
-          Code::kBadVocab,
-          Shown(token) + " and " + Shown(slot) + " have the same id " + std::to_string(id), offset);
-    }
-    if (slot.data() == nullptr) slot = Keep(token);
-    n_tokens = std::max(n_tokens, static_cast<size_t>(id) + 1);
-    return {};
-  }
-
-  Status AddSpecialName(std::string_view kept, uint64_t offset) {
-    if (n_special_names == special_names.size()) {
-      return MakeError(Code::kLimit,
-                       "more than " + std::to_string(n_special_names) + " special tokens", offset);
-    }
-    special_names[n_special_names++] = kept;
-    return {};
-  }
-};
-
 // {"token": id, ...}
 class VocabularyHandler final : public JsonHandler {
  public:
-  explicit VocabularyHandler(Draft* draft) : draft_(draft) {}
+  explicit VocabularyHandler(HfTokenizerDraft* draft) : draft_(draft) {}
 
   Status OnValue(const JsonPath& path, const JsonValue& value) override {
     if (path.depth() == 0 && (value.kind == Kind::kObject || value.kind == Kind::kObjectEnd))
@@ -89,18 +42,18 @@ class VocabularyHandler final : public JsonHandler {
       return MakeError(Code::kBadVocab, "id " + std::to_string(value.uint) + " stands twice",
                        value.offset);
     }
-    return draft_->SetToken(value.uint, path.key(0), value.offset);
+    return draft_->SetToken(value.uint, draft_->Keep(path.key(0)), value.offset);
   }
 
  private:
-  Draft* draft_;
+  HfTokenizerDraft* draft_;
 };
 
 // tokenizer_config.json and special_tokens_map.json have the same keys; a token is a string or an
 // object with its content. Other keys are passed over.
 class SpecialTokensHandler final : public JsonHandler {
  public:
-  explicit SpecialTokensHandler(Draft* draft) : draft_(draft) {}
+  explicit SpecialTokensHandler(HfTokenizerDraft* draft) : draft_(draft) {}
 
   Status OnValue(const JsonPath& path, const JsonValue& value) override {
     const uint32_t depth = path.depth();
@@ -157,13 +110,20 @@ class SpecialTokensHandler final : public JsonHandler {
     return {};
   }
 
-  Draft* draft_;
+  HfTokenizerDraft* draft_;
   std::string_view content_;  // of the added token being read
   bool special_ = false;
 };
 
+// Files that are not there are passed over.
+Status ReadFile(const char* file, std::string_view text, JsonHandler* handler) {
+  if (text.empty()) return {};
+  Status status = ReadJson(text, handler);
+  return status.ok() ? Status() : Status(InFile(file, status.TakeError()));
+}
+
 // Refuses gaps, cuts the token table to its size and indexes it; a token twice shows in the index.
-Status FinishTokens(Draft* draft) {
+Status FinishTokens(HfTokenizerDraft* draft) {
   HfTokenizer& result = draft->result;
   TRY_ASSIGN(auto tokens, Buffer<std::string_view>::Make(draft->n_tokens, "the vocabulary"));
   for (size_t id = 0; id < tokens.size(); ++id) {
@@ -182,7 +142,7 @@ Status FinishTokens(Draft* draft) {
   for (size_t i = 1; i < result.order.size(); ++i) {
     const std::string_view token = result.tokens[result.order[i]];
     if (token == result.tokens[result.order[i - 1]]) {
-      return MakeError(Code::kBadVocab, Shown(token) + " has two ids");
+      return MakeError(Code::kBadVocab, ShownToken(token) + " has two ids");
     }
   }
   return {};
@@ -207,7 +167,7 @@ void MarkByLooks(const HfTokenizer& result, std::string_view merges_txt, std::sp
   }
 }
 
-Status FinishSpecials(Draft* draft, std::string_view merges_txt) {
+Status FinishSpecials(HfTokenizerDraft* draft, std::string_view merges_txt) {
   HfTokenizer& result = draft->result;
   TRY_ASSIGN(auto marks, Buffer<uint8_t>::Make(result.tokens.size(), "marks of special tokens"));
   size_t count = 0;
@@ -241,39 +201,43 @@ bool HfTokenizer::IsSpecial(int32_t id) const {
 }
 
 Result<HfTokenizer> ReadHfTokenizer(const HfTokenizerTexts& texts) {
-  const uint64_t config_bytes =
-      texts.tokenizer_config_json.size() + texts.special_tokens_map_json.size();
-  const uint64_t bytes = texts.vocab_json.size() + config_bytes;
+  const bool from_json =
+      !texts.tokenizer_json.empty() && (texts.vocab_json.empty() || texts.merges_txt.empty());
+  if (!from_json && texts.vocab_json.empty()) {
+    return MakeError(Code::kBadVocab,
+                     "no tokenizer: vocab.json and merges.txt, or tokenizer.json, are needed");
+  }
+  const std::string_view vocabulary = from_json ? texts.tokenizer_json : texts.vocab_json;
+  const uint64_t config_bytes = texts.tokenizer_config_json.size() +
+                                texts.special_tokens_map_json.size() +
+                                (from_json ? 0 : texts.tokenizer_json.size());
+  const uint64_t bytes = vocabulary.size() + config_bytes;
   if (bytes > kMaxTextBytes) {
     return MakeError(Code::kLimit,
                      "a vocabulary of more than " + std::to_string(kMaxTextBytes) + " bytes");
   }
-  Draft draft;
+  HfTokenizerDraft draft;
   TRY_ASSIGN(draft.result.text, Buffer<char>::Make(bytes, "the vocabulary's text"));
   TRY_ASSIGN(draft.result.tokens,
              Buffer<std::string_view>::Make(std::min(kMaxTokens, bytes / kMinTokenBytes),
                                             "the vocabulary"));
-  TRY_ASSIGN(draft.special_names,
-             Buffer<std::string_view>::Make(std::min(kMaxSpecialNames, config_bytes),
-                                            "names of special tokens"));
-
-  VocabularyHandler vocabulary(&draft);
-  if (Status status = ReadJson(texts.vocab_json, &vocabulary); !status.ok()) {
-    return InFile("vocab.json", status.TakeError());
+  TRY_ASSIGN(draft.special_names, Buffer<std::string_view>::Make(std::min(kMaxSpecialNames, bytes),
+                                                                 "names of special tokens"));
+  if (from_json) {
+    TRY(ReadTokenizerJson(texts.tokenizer_json, &draft));
+  } else {
+    VocabularyHandler handler(&draft);
+    TRY(ReadFile("vocab.json", texts.vocab_json, &handler));
+    draft.result.merges_txt = texts.merges_txt;
   }
-  const std::pair<const char*, std::string_view> configs[] = {
-      {"tokenizer_config.json", texts.tokenizer_config_json},
-      {"special_tokens_map.json", texts.special_tokens_map_json},
-  };
-  for (const auto& [file, text] : configs) {
-    if (text.empty()) continue;
-    SpecialTokensHandler handler(&draft);
-    if (Status status = ReadJson(text, &handler); !status.ok())
-      return InFile(file, status.TakeError());
+  SpecialTokensHandler handler(&draft);
+  TRY(ReadFile("tokenizer_config.json", texts.tokenizer_config_json, &handler));
+  TRY(ReadFile("special_tokens_map.json", texts.special_tokens_map_json, &handler));
+  if (!from_json) TRY(ReadAddedTokens(texts.tokenizer_json, &draft));
+  if (Status status = FinishTokens(&draft); !status.ok()) {
+    return InFile(from_json ? "tokenizer.json" : "vocab.json", status.TakeError());
   }
-  if (Status status = FinishTokens(&draft); !status.ok())
-    return InFile("vocab.json", status.TakeError());
-  TRY(FinishSpecials(&draft, texts.merges_txt));
+  TRY(FinishSpecials(&draft, draft.result.merges_txt));
   return std::move(draft.result);
 }
 

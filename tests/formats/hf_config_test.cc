@@ -2,10 +2,12 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <string>
+#include <vector>
 
 using parley::Code;
 using parley::ReadHfConfig;
 using parley::ReadModelCardLicense;
+using parley::ReadShardNames;
 
 TEST_CASE("config.json gives GPT-2's sizes, and transformers' defaults for what it leaves out") {
   const auto config = ReadHfConfig(R"({
@@ -77,4 +79,32 @@ TEST_CASE("a model card's license is read from its front matter only") {
   CHECK(ReadModelCardLicense("---\nlanguage: en\n---\nlicense: mit\n").empty());
   CHECK(ReadModelCardLicense("# x\nlicense: mit\n").empty());
   CHECK(ReadModelCardLicense("").empty());
+}
+
+TEST_CASE("the index of shards names each file once, in order") {
+  const auto names = ReadShardNames(R"({"metadata": {"total_size": 10}, "weight_map": {
+      "wte.weight": "model-00002-of-00002.safetensors", "wpe.weight": "model-00001-of-00002.safetensors",
+      "ln_f.bias": "model-00002-of-00002.safetensors"}})");
+  REQUIRE(names.ok());
+  CHECK(*names == std::vector<std::string>{"model-00001-of-00002.safetensors",
+                                           "model-00002-of-00002.safetensors"});
+}
+
+TEST_CASE("an index that names no safetensors files beside it is BAD_JSON, too many are LIMIT") {
+  for (const char* index : {"", "[]", "{}", R"({"weight_map": {}})", R"({"weight_map": {"a": 1}})",
+                            R"({"weight_map": {"a": "../model.safetensors"}})",
+                            R"({"weight_map": {"a": "C:\\model.safetensors"}})",
+                            R"({"weight_map": {"a": "pytorch_model.bin"}})",
+                            R"({"weight_map": {"a": {"b": "model.safetensors"}}})"}) {
+    INFO(index);
+    const auto names = ReadShardNames(index);
+    CHECK(names.error().code == Code::kBadJson);
+    CHECK(names.error().message.starts_with("model.safetensors.index.json: "));
+  }
+  std::string many = R"({"weight_map": {"a": "a.safetensors")";
+  for (int i = 0; i < 1000; ++i) {
+    many += ", \"" + std::to_string(i) + "\": \"" + std::to_string(i) + ".safetensors\"";
+  }
+  CHECK(ReadShardNames(many + "}}").error().code == Code::kLimit);
+  CHECK(ReadShardNames(std::string((16 << 20) + 1, ' ')).error().code == Code::kLimit);
 }
