@@ -3,8 +3,10 @@
 
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "cli/files.h"
+#include "formats/hf_config.h"
 
 namespace parley {
 namespace {
@@ -18,24 +20,35 @@ bool Exists(const fs::path& path) {
   return fs::is_regular_file(path, error);
 }
 
-Status ReadOptional(const fs::path& path, std::string* text) {
-  if (!Exists(path)) return {};
-  TRY_ASSIGN(*text, ReadWholeFile(path.string(), kMaxTextBytes));
-  return {};
+// One file, or the shards that an index names.
+Result<std::vector<std::string>> WeightNames(const fs::path& root) {
+  const fs::path index = root / "model.safetensors.index.json";
+  if (Exists(root / "model.safetensors")) return std::vector<std::string>{"model.safetensors"};
+  if (!Exists(index)) {
+    const bool pickled = Exists(root / "pytorch_model.bin");
+    return MakeError(Code::kIo, (root / "model.safetensors").string() + " is missing" +
+                                    (pickled ? "; pytorch_model.bin is a pickle, which can run "
+                                               "code and is not read"
+                                             : ""));
+  }
+  TRY_ASSIGN(const std::string text, ReadWholeFile(index.string(), kMaxTextBytes));
+  return ReadShardNames(text);
 }
 
 }  // namespace
 
 HfFolder ModelFolder::view() const {
   HfFolder folder;
-  folder.config_json = config_json;
-  folder.tokenizer.vocab_json = vocab_json;
-  folder.tokenizer.merges_txt = merges_txt;
-  folder.tokenizer.tokenizer_config_json = tokenizer_config_json;
-  folder.tokenizer.special_tokens_map_json = special_tokens_map_json;
-  folder.readme_md = readme_md;
-  folder.weights = weights.get();
+  for (size_t i = 0; i < texts.size(); ++i) *FindText(kHfTextFiles[i], &folder) = texts[i];
+  folder.weights = weight_files;
+  folder.folder_name = name;
   return folder;
+}
+
+std::vector<ByteSource*> ModelFolder::sources() const {
+  std::vector<ByteSource*> sources;
+  for (const auto& source : weights) sources.push_back(source.get());
+  return sources;
 }
 
 bool IsModelFolder(const std::string& path) { return Exists(fs::path(path) / "config.json"); }
@@ -43,13 +56,19 @@ bool IsModelFolder(const std::string& path) { return Exists(fs::path(path) / "co
 Result<ModelFolder> OpenModelFolder(const std::string& path) {
   const fs::path root(path);
   ModelFolder folder;
-  TRY_ASSIGN(folder.config_json, ReadWholeFile((root / "config.json").string(), kMaxTextBytes));
-  TRY_ASSIGN(folder.vocab_json, ReadWholeFile((root / "vocab.json").string(), kMaxTextBytes));
-  TRY_ASSIGN(folder.merges_txt, ReadWholeFile((root / "merges.txt").string(), kMaxTextBytes));
-  TRY(ReadOptional(root / "tokenizer_config.json", &folder.tokenizer_config_json));
-  TRY(ReadOptional(root / "special_tokens_map.json", &folder.special_tokens_map_json));
-  TRY(ReadOptional(root / "README.md", &folder.readme_md));
-  TRY_ASSIGN(folder.weights, OpenFile((root / "model.safetensors").string()));
+  std::error_code error;
+  folder.name = fs::canonical(root, error).filename().string();
+  for (const char* file : kHfTextFiles) {
+    folder.texts.emplace_back();
+    if (!Exists(root / file)) continue;
+    TRY_ASSIGN(folder.texts.back(), ReadWholeFile((root / file).string(), kMaxTextBytes));
+  }
+  TRY_ASSIGN(folder.weight_names, WeightNames(root));
+  for (const std::string& name : folder.weight_names) {
+    TRY_ASSIGN(auto source, OpenFile((root / name).string()));
+    folder.weight_files.push_back({name, source->size()});
+    folder.weights.push_back(std::move(source));
+  }
   return folder;
 }
 

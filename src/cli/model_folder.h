@@ -4,6 +4,7 @@
 
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -12,21 +13,20 @@
 namespace parley {
 
 struct ModelFolder {
-  std::string config_json;
-  std::string vocab_json;
-  std::string merges_txt;
-  std::string tokenizer_config_json;  // empty when there is none; likewise below
-  std::string special_tokens_map_json;
-  std::string readme_md;
-  std::unique_ptr<ByteSource> weights;  // model.safetensors
+  std::vector<std::string> texts;                    // by kHfTextFiles; empty where there is none
+  std::string name;                                  // the folder's own
+  std::vector<std::string> weight_names;             // model.safetensors, or its shards
+  std::vector<std::unique_ptr<ByteSource>> weights;  // in the same order
+  std::vector<HfWeightsFile> weight_files;           // what of them a conversion is told
 
   // Points into this.
   HfFolder view() const;
+  std::vector<ByteSource*> sources() const;
 };
 
 // True when `path` is a folder with a config.json.
 bool IsModelFolder(const std::string& path);
-// kIo names the file that is missing or unreadable.
+// The errors of ReadShardNames; kIo names the file that is missing or unreadable.
 Result<ModelFolder> OpenModelFolder(const std::string& path);
 
 }  // namespace parley

@@ -70,28 +70,35 @@ class OwnedSource final : public ByteSource {
   Buffer<uint8_t> bytes_;
 };
 
-class BufferSink final : public ByteSink {
+// Holds what a conversion writes, in memory that is taken when its size is known.
+class ConversionSink final : public ByteSink {
  public:
-  explicit BufferSink(std::span<uint8_t> room) : room_(room) {}
+  explicit ConversionSink(const Conversion* conversion) : conversion_(conversion) {}
   Status Write(std::span<const uint8_t> bytes) override {
-    if (bytes.size() > room_.size()) return MakeError(Code::kIo, "more bytes than were planned");
-    std::copy(bytes.begin(), bytes.end(), room_.begin());
-    room_ = room_.subspan(bytes.size());
+    if (bytes_.empty()) {
+      TRY_ASSIGN(bytes_, Buffer<uint8_t>::Make(conversion_->output_bytes(), "the converted model"));
+    }
+    if (bytes.size() > bytes_.size() - size_) {
+      return MakeError(Code::kIo, "more bytes than were planned");
+    }
+    std::copy(bytes.begin(), bytes.end(), bytes_.begin() + size_);
+    size_ += bytes.size();
     return {};
   }
+  Buffer<uint8_t> Take() { return std::move(bytes_); }
 
  private:
-  std::span<uint8_t> room_;
+  const Conversion* conversion_;
+  Buffer<uint8_t> bytes_;
+  size_t size_ = 0;
 };
 
 Result<std::unique_ptr<ByteSource>> ConvertInMemory(const ModelFolder& folder) {
   TRY_ASSIGN(const std::unique_ptr<Conversion> conversion,
              Conversion::FromHuggingFace(folder.view(), {}));
-  TRY_ASSIGN(Buffer<uint8_t> bytes,
-             Buffer<uint8_t>::Make(conversion->output_bytes(), "the converted model"));
-  BufferSink sink(bytes.span());
-  TRY(conversion->Write(&sink));
-  return std::unique_ptr<ByteSource>(new OwnedSource(std::move(bytes)));
+  ConversionSink sink(conversion.get());
+  TRY(RunConversion(conversion.get(), folder.sources(), &sink));
+  return std::unique_ptr<ByteSource>(new OwnedSource(sink.Take()));
 }
 
 Result<std::unique_ptr<ByteSource>> OpenBundled(const CatalogEntry& entry) {
@@ -135,8 +142,7 @@ Result<std::unique_ptr<Engine>> LoadReference(const ModelArguments& arguments) {
   reference::Weights weights;
   if (IsModelFolder(arguments.model)) {
     TRY_ASSIGN(const ModelFolder folder, OpenModelFolder(arguments.model));
-    ByteSource* const shards[] = {folder.weights.get()};
-    TRY_ASSIGN(weights, reference::ReadSafetensorsWeights(shards, engine->plan.config));
+    TRY_ASSIGN(weights, reference::ReadSafetensorsWeights(folder.sources(), engine->plan.config));
   } else {
     TRY_ASSIGN(weights, reference::ReadGgufWeights(*gguf, header, engine->plan.config));
   }

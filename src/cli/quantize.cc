@@ -3,9 +3,9 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
-#include <filesystem>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "base/json_writer.h"
 #include "cli/commands.h"
@@ -15,8 +15,6 @@
 
 namespace parley {
 namespace {
-
-namespace fs = std::filesystem;
 
 Error FileError(const std::string& path) {
   return MakeError(Code::kIo, path + ": " + std::strerror(errno));
@@ -62,21 +60,20 @@ Result<uint64_t> Quantize(const std::string& in, const std::string& out,
                           const ConvertOptions& options) {
   ModelFolder folder;
   std::unique_ptr<ByteSource> source;
+  std::vector<ByteSource*> files;
   std::unique_ptr<Conversion> conversion;
   if (IsModelFolder(in)) {
-    std::error_code error;
-    const std::string name = fs::canonical(in, error).filename().string();
     TRY_ASSIGN(folder, OpenModelFolder(in));
-    HfFolder view = folder.view();
-    view.folder_name = name;
-    TRY_ASSIGN(conversion, Conversion::FromHuggingFace(view, options));
+    files = folder.sources();
+    TRY_ASSIGN(conversion, Conversion::FromHuggingFace(folder.view(), options));
   } else {
     TRY_ASSIGN(source, OpenModel(in));
-    TRY_ASSIGN(conversion, Conversion::FromGguf(source.get(), options));
+    files = {source.get()};
+    TRY_ASSIGN(conversion, Conversion::FromGguf(source->size(), options));
   }
   FileSink sink(out);
   TRY(sink.Open());
-  TRY(conversion->Write(&sink));
+  TRY(RunConversion(conversion.get(), files, &sink));
   TRY(sink.Commit());
   return conversion->output_bytes();
 }
@@ -89,9 +86,9 @@ int RunQuantize(Arguments& arguments) {
   ConvertOptions options;
   bool json = false;
   arguments.Positional("IN",
-                       "a Hugging Face folder (config.json, model.safetensors, vocab.json, "
-                       "merges.txt), a GGUF file, "
-                       "or a bundled model's id",
+                       "a Hugging Face folder (config.json; model.safetensors or its shards; "
+                       "vocab.json and merges.txt, or tokenizer.json), a GGUF file, or a bundled "
+                       "model's id",
                        &in);
   arguments.Positional(
       "OUT.gguf", "the file to write; an old one is replaced when the new one is complete", &out);

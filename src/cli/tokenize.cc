@@ -27,7 +27,7 @@ Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& model) {
   if (IsModelFolder(model)) {
     TRY_ASSIGN(const ModelFolder folder, OpenModelFolder(model));
     TRY_ASSIGN(const HfTokenizer read, ReadHfTokenizer(folder.view().tokenizer));
-    TRY_ASSIGN(const auto merges, Tokenizer::ParseMerges(folder.merges_txt));
+    TRY_ASSIGN(const auto merges, Tokenizer::ParseMerges(read.merges_txt));
     return Tokenizer::Make({read.tokens.span(), merges.span(), read.special_ids.span()});
   }
   TRY_ASSIGN(const auto source, OpenModel(model));

@@ -1,11 +1,14 @@
 // GGUF to GGUF: the metadata as it is, the matrices in another type.
 #include <algorithm>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "base/buffer.h"
-#include "engine/convert.h"
-#include "engine/tensor_stream.h"
-#include "formats/gguf_source.h"
+#include "engine/convert_steps.h"
+#include "formats/gguf_reader.h"
+#include "model/config.h"
 
 namespace parley {
 namespace {
@@ -14,37 +17,48 @@ constexpr std::string_view kFileType = "general.file_type";
 constexpr std::string_view kQuantizationVersion = "general.quantization_version";
 constexpr std::string_view kName = "general.name";
 
-class GgufConversion final : public Conversion {
+class GgufConversion final : public StepConversion {
  public:
-  GgufConversion(ByteSource* source, const ConvertOptions& options)
-      : source_(source), options_(options) {}
+  GgufConversion(uint64_t file_bytes, const ConvertOptions& options)
+      : file_bytes_(file_bytes), options_(options) {}
 
-  Status Open() {
-    TRY_ASSIGN(header_, ReadGgufHeader(source_));
-    TRY_ASSIGN(config_, ReadModelConfig(header_));
+ protected:
+  Result<std::optional<ConvertStep>> ReadHeaders() override {
+    if (!prefix_.empty() || file_bytes_ == 0) {
+      Result<GgufHeader> header = GgufHeader::Parse(prefix_.span(), file_bytes_);
+      if (header.ok()) {
+        TRY(PlanTensors(std::move(*header)));
+        return std::optional<ConvertStep>();
+      }
+      const bool more_would_help =
+          header.error().code == Code::kTruncated && prefix_.size() < file_bytes_;
+      if (!more_would_help) return std::move(header).TakeError();
+    }
+    const uint64_t bytes = std::max<uint64_t>(kFirstAttempt, 2 * prefix_.size());
+    prefix_ = Buffer<uint8_t>();
+    TRY_ASSIGN(prefix_, Buffer<uint8_t>::Make(std::min(bytes, file_bytes_),
+                                              "the first bytes of a GGUF file"));
+    return std::optional(
+        ConvertStep{.kind = ConvertStep::Kind::kRead, .destination = prefix_.span()});
+  }
+  std::span<const ConvertedTensor> tensors() const override { return tensors_.span(); }
+
+ private:
+  static constexpr uint64_t kFirstAttempt = 64 << 10;  // bytes; a header without its vocabulary
+
+  Status PlanTensors(GgufHeader header) {
+    prefix_ = Buffer<uint8_t>();
+    header_ = std::move(header);
+    TRY(ReadModelConfig(header_));
     TRY_ASSIGN(tensors_,
                Buffer<ConvertedTensor>::Make(header_.tensors().size(), "the tensor table"));
     for (size_t i = 0; i < tensors_.size(); ++i) {
       PlanTensor(header_.tensors()[i], &tensors_[i]);
       TRY(CheckConvertible(tensors_[i]));
     }
-    CountingSink counter;
-    GgufWriter writer(&counter);
-    TRY(WriteHeader(&writer));
-    output_bytes_ = writer.file_bytes();
     return {};
   }
 
-  const ModelConfig& config() const override { return config_; }
-  uint64_t output_bytes() const override { return output_bytes_; }
-
-  Status Write(ByteSink* sink) override {
-    GgufWriter writer(sink);
-    TRY(WriteHeader(&writer));
-    return WriteTensorData(tensors_.span(), source_, &writer);
-  }
-
- private:
   void PlanTensor(const TensorInfo& info, ConvertedTensor* tensor) const {
     *tensor = ConvertedTensor{};
     std::copy(info.name.begin(), info.name.end(), tensor->name);
@@ -62,7 +76,7 @@ class GgufConversion final : public Conversion {
            !key.starts_with("split.") && (options_.name.empty() || key != kName);
   }
 
-  Status WriteHeader(GgufWriter* writer) const {
+  Status WriteHeader(GgufWriter* writer) const override {
     uint64_t n_entries = options_.name.empty() ? 2 : 3;
     for (const auto& entry : header_.entries()) n_entries += IsKept(entry.key) ? 1 : 0;
     TRY(writer->Begin(tensors_.size(), n_entries));
@@ -75,30 +89,18 @@ class GgufConversion final : public Conversion {
     return WriteTensorTable(tensors_.span(), writer);
   }
 
-  ByteSource* source_;
+  uint64_t file_bytes_;
   ConvertOptions options_;
+  Buffer<uint8_t> prefix_;  // until it holds the header
   GgufHeader header_;
-  ModelConfig config_;
   Buffer<ConvertedTensor> tensors_;
-  uint64_t output_bytes_ = 0;
 };
 
 }  // namespace
 
-Result<std::unique_ptr<Conversion>> Conversion::FromGguf(ByteSource* source,
+Result<std::unique_ptr<Conversion>> Conversion::FromGguf(uint64_t file_bytes,
                                                          const ConvertOptions& options) {
-  auto conversion = std::make_unique<GgufConversion>(source, options);
-  TRY(conversion->Open());
-  return std::unique_ptr<Conversion>(std::move(conversion));
-}
-
-Result<DType> ParseConvertType(std::string_view name) {
-  if (name == "q8_0") return DType::kQ8_0;
-  if (name == "q4_0") return DType::kQ4_0;
-  if (name == "f16") return DType::kF16;
-  if (name == "f32") return DType::kF32;
-  return MakeError(Code::kBadArg,
-                   "type '" + std::string(name) + "': q8_0, q4_0, f16 or f32 expected");
+  return std::unique_ptr<Conversion>(std::make_unique<GgufConversion>(file_bytes, options));
 }
 
 }  // namespace parley

@@ -3,15 +3,19 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "base/buffer.h"
 #include "chat/format.h"
-#include "engine/convert.h"
-#include "engine/tensor_stream.h"
+#include "engine/convert_steps.h"
 #include "formats/hf_config.h"
 #include "formats/hf_tokenizer.h"
 #include "formats/safetensors.h"
+#include "model/config.h"
 #include "tokenizer/tokenizer.h"
 
 namespace parley {
@@ -63,28 +67,46 @@ bool IsKnownExtra(std::string_view name) {
          (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
 }
 
-class HuggingFaceConversion final : public Conversion {
+// The headers of all files of weights, and where each tensor is.
+class Shards {
+ public:
+  Status Begin(std::span<const HfWeightsFile> files);
+  // The next read, given that the last one has been done; none when all headers are parsed.
+  Result<std::optional<ConvertStep>> Next();
+
+  uint64_t n_tensors() const;
+  std::span<const SafetensorsHeader> headers() const { return headers_; }
+  // Null when no file has it; else `file` is the one's number.
+  const TensorInfo* Find(std::string_view name, uint32_t* file) const;
+
+ private:
+  Status Parse();
+  Error InFile(Error error) const;
+
+  std::span<const HfWeightsFile> files_;
+  std::vector<SafetensorsHeader> headers_;  // of the first files
+  Buffer<uint8_t> prefix_;                  // of the next file: its first bytes, then its header
+  bool has_size_ = false;                   // the header's: prefix_ has room for all of it
+};
+
+class HuggingFaceConversion final : public StepConversion {
  public:
   HuggingFaceConversion(const HfFolder& folder, const ConvertOptions& options)
       : folder_(folder), options_(options) {}
 
   Status Open();
-  const ModelConfig& config() const override { return config_; }
-  uint64_t output_bytes() const override { return output_bytes_; }
-  Status Write(ByteSink* sink) override {
-    GgufWriter writer(sink);
-    TRY(WriteHeader(&writer));
-    return WriteTensorData(tensors_.span(), folder_.weights, &writer);
-  }
+
+ protected:
+  Result<std::optional<ConvertStep>> ReadHeaders() override;
+  std::span<const ConvertedTensor> tensors() const override { return tensors_.span(); }
+  Status WriteHeader(GgufWriter* writer) const override;
 
  private:
   Status OpenTokenizer();
-  Status OpenWeights();
-  Status PlanTensors(const SafetensorsHeader& header);
-  Status PlanTensor(const SafetensorsHeader& header, const WeightName& weight, uint32_t layer);
-  Status RefuseUnknown(const SafetensorsHeader& header) const;
+  Status PlanTensors();
+  Status PlanTensor(const WeightName& weight, uint32_t layer);
+  Status RefuseUnknown() const;
   uint64_t SizeOf(Dim dim) const;
-  Status WriteHeader(GgufWriter* writer) const;
   Status WriteTokenizer(GgufWriter* writer) const;
 
   HfFolder folder_;
@@ -98,11 +120,77 @@ class HuggingFaceConversion final : public Conversion {
   Buffer<int32_t> token_types_;
   ChatFormat format_ = ChatFormat::kCompletion;
   int32_t end_of_turn_ = -1;
-  SafetensorsHeader header_;
+  Shards shards_;
   Buffer<ConvertedTensor> tensors_;
   size_t n_planned_ = 0;
-  uint64_t output_bytes_ = 0;
 };
+
+constexpr uint64_t kFirstBytes =
+    64;  // of a weights file: what shows its kind and its header's size
+
+Status Shards::Begin(std::span<const HfWeightsFile> files) {
+  files_ = files;
+  if (files.empty()) return MakeError(Code::kIo, "no weights: model.safetensors is needed");
+  if (files.size() > kMaxShards) {
+    return MakeError(Code::kLimit, "more than " + std::to_string(kMaxShards) + " weight files");
+  }
+  return {};
+}
+
+Result<std::optional<ConvertStep>> Shards::Next() {
+  if (!has_size_ && !prefix_.empty()) {
+    const uint64_t file_bytes = files_[headers_.size()].bytes;
+    Result<uint64_t> bytes = SafetensorsHeader::PrefixBytes(prefix_.span(), file_bytes);
+    if (!bytes.ok()) return InFile(std::move(bytes).TakeError());
+    TRY_ASSIGN(prefix_, Buffer<uint8_t>::Make(*bytes, "a safetensors header"));
+    has_size_ = true;
+  } else {
+    if (has_size_) TRY(Parse());
+    if (headers_.size() == files_.size()) return std::optional<ConvertStep>();
+    const uint64_t bytes = std::min(kFirstBytes, files_[headers_.size()].bytes);
+    if (bytes == 0) return InFile(MakeError(Code::kTruncated, "an empty file", 0));
+    TRY_ASSIGN(prefix_, Buffer<uint8_t>::Make(bytes, "a safetensors header"));
+  }
+  return std::optional(ConvertStep{.kind = ConvertStep::Kind::kRead,
+                                   .file = static_cast<uint32_t>(headers_.size()),
+                                   .destination = prefix_.span()});
+}
+
+Status Shards::Parse() {
+  Result<SafetensorsHeader> header =
+      SafetensorsHeader::Parse(prefix_.span(), files_[headers_.size()].bytes);
+  if (!header.ok()) return InFile(std::move(header).TakeError());
+  prefix_ = Buffer<uint8_t>();
+  has_size_ = false;
+  for (const TensorInfo& tensor : header->tensors()) {
+    uint32_t file = 0;
+    if (Find(tensor.name, &file) == nullptr) continue;
+    return InFile(MakeError(Code::kDuplicate, "tensor '" + std::string(tensor.name.substr(0, 64)) +
+                                                  "' is in " + std::string(files_[file].name) +
+                                                  " as well"));
+  }
+  headers_.push_back(std::move(*header));
+  return {};
+}
+
+Error Shards::InFile(Error error) const {
+  const std::string_view name = files_[headers_.size()].name;
+  if (!name.empty()) error.message = std::string(name) + ": " + error.message;
+  return error;
+}
+
+uint64_t Shards::n_tensors() const {
+  uint64_t count = 0;
+  for (const SafetensorsHeader& header : headers_) count += header.tensors().size();
+  return count;
+}
+
+const TensorInfo* Shards::Find(std::string_view name, uint32_t* file) const {
+  for (*file = 0; *file < headers_.size(); ++*file) {
+    if (const TensorInfo* info = headers_[*file].FindTensor(name); info != nullptr) return info;
+  }
+  return nullptr;
+}
 
 uint64_t HuggingFaceConversion::SizeOf(Dim dim) const {
   switch (dim) {
@@ -128,12 +216,16 @@ Status HuggingFaceConversion::Open() {
   if (config_.name.empty()) config_.name = folder_.folder_name;
   if (!options_.name.empty()) config_.name = options_.name;
   TRY(OpenTokenizer());
-  TRY(OpenWeights());
-  CountingSink counter;
-  GgufWriter writer(&counter);
-  TRY(WriteHeader(&writer));
-  output_bytes_ = writer.file_bytes();
-  return {};
+  return shards_.Begin(folder_.weights);
+}
+
+Result<std::optional<ConvertStep>> HuggingFaceConversion::ReadHeaders() {
+  TRY_ASSIGN(auto read, shards_.Next());
+  if (!read.has_value()) {
+    TRY(RefuseUnknown());
+    TRY(PlanTensors());
+  }
+  return read;
 }
 
 // Numbers of gguf.md's "tokenizer.ggml.token_type".
@@ -142,7 +234,7 @@ constexpr uint64_t kPaddingBytes = 16;  // "[PAD1048575]"
 
 Status HuggingFaceConversion::OpenTokenizer() {
   TRY_ASSIGN(tokenizer_, ReadHfTokenizer(folder_.tokenizer));
-  TRY_ASSIGN(merges_, Tokenizer::ParseMerges(folder_.tokenizer.merges_txt));
+  TRY_ASSIGN(merges_, Tokenizer::ParseMerges(tokenizer_.merges_txt));
   const size_t n_tokens = tokenizer_.tokens.size();
   if (n_tokens > config_.vocab_size) {
     return MakeError(Code::kBadVocab, std::to_string(n_tokens) + " tokens for an embedding of " +
@@ -173,44 +265,30 @@ Status HuggingFaceConversion::OpenTokenizer() {
   return {};
 }
 
-Status HuggingFaceConversion::OpenWeights() {
-  const uint64_t file_bytes = folder_.weights->size();
-  uint8_t first[8];
-  const auto length =
-      std::span(first).first(static_cast<size_t>(std::min<uint64_t>(sizeof(first), file_bytes)));
-  TRY(folder_.weights->ReadAt(0, length));
-  TRY_ASSIGN(const uint64_t prefix_bytes, SafetensorsHeader::PrefixBytes(length, file_bytes));
-  TRY_ASSIGN(auto prefix, Buffer<uint8_t>::Make(prefix_bytes, "a safetensors header"));
-  TRY(folder_.weights->ReadAt(0, prefix.span()));
-  TRY_ASSIGN(header_, SafetensorsHeader::Parse(prefix.span(), file_bytes));
-  TRY(RefuseUnknown(header_));
-  return PlanTensors(header_);
-}
-
-Status HuggingFaceConversion::PlanTensors(const SafetensorsHeader& header) {
+Status HuggingFaceConversion::PlanTensors() {
   const uint64_t count = std::size(kEmbeddings) + std::size(kLayer) * uint64_t{config_.n_layers} +
                          std::size(kOutputNorm) + (config_.tied_head ? 0 : 1);
-  if (count > header.tensors().size()) {
+  if (count > shards_.n_tensors()) {
     return MakeError(Code::kUnsupportedModel, std::to_string(count) + " tensors are needed, " +
-                                                  std::to_string(header.tensors().size()) +
+                                                  std::to_string(shards_.n_tensors()) +
                                                   " are there");
   }
   TRY_ASSIGN(tensors_, Buffer<ConvertedTensor>::Make(count, "the tensor table"));
-  for (const WeightName& weight : kEmbeddings) TRY(PlanTensor(header, weight, kNoLayer));
+  for (const WeightName& weight : kEmbeddings) TRY(PlanTensor(weight, kNoLayer));
   for (uint32_t layer = 0; layer < config_.n_layers; ++layer) {
-    for (const WeightName& weight : kLayer) TRY(PlanTensor(header, weight, layer));
+    for (const WeightName& weight : kLayer) TRY(PlanTensor(weight, layer));
   }
-  for (const WeightName& weight : kOutputNorm) TRY(PlanTensor(header, weight, kNoLayer));
-  if (!config_.tied_head) TRY(PlanTensor(header, kHead, kNoLayer));
+  for (const WeightName& weight : kOutputNorm) TRY(PlanTensor(weight, kNoLayer));
+  if (!config_.tied_head) TRY(PlanTensor(kHead, kNoLayer));
   return {};
 }
 
-Status HuggingFaceConversion::PlanTensor(const SafetensorsHeader& header, const WeightName& weight,
-                                         uint32_t layer) {
+Status HuggingFaceConversion::PlanTensor(const WeightName& weight, uint32_t layer) {
   const std::string number = layer == kNoLayer ? "" : std::to_string(layer) + ".";
   const std::string bare = (layer == kNoLayer ? "" : "h." + number) + std::string(weight.hf);
-  const TensorInfo* info = header.FindTensor(std::string(kPrefix) + bare);
-  if (info == nullptr) info = header.FindTensor(bare);
+  uint32_t file = 0;
+  const TensorInfo* info = shards_.Find(std::string(kPrefix) + bare, &file);
+  if (info == nullptr) info = shards_.Find(bare, &file);
   if (info == nullptr)
     return MakeError(Code::kUnsupportedModel, "tensor '" + bare + "' is missing");
 
@@ -219,6 +297,7 @@ Status HuggingFaceConversion::PlanTensor(const SafetensorsHeader& header, const 
   const std::string name = (layer == kNoLayer ? "" : "blk." + number) + std::string(weight.gguf);
   name.copy(tensor.name, sizeof(tensor.name) - 1);
   tensor.source = *info;
+  tensor.file = file;
   tensor.transposed = weight.conv1d;
   tensor.n_dims = weight.rows == Dim::kNone ? 1 : 2;
   tensor.shape[0] = SizeOf(weight.rows);
@@ -253,15 +332,18 @@ bool IsWeight(std::string_view name, uint32_t n_layers) {
   return std::any_of(std::begin(kLayer), std::end(kLayer), is_named);
 }
 
-Status HuggingFaceConversion::RefuseUnknown(const SafetensorsHeader& header) const {
-  for (const TensorInfo& info : header.tensors()) {
-    std::string_view name = info.name;
-    if (IsKnownExtra(name)) continue;
-    if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
-    if (!IsWeight(name, config_.n_layers)) {
-      return MakeError(Code::kUnsupportedModel, "tensor '" + std::string(info.name.substr(0, 64)) +
-                                                    "' is none of a GPT-2 with " +
-                                                    std::to_string(config_.n_layers) + " layers");
+Status HuggingFaceConversion::RefuseUnknown() const {
+  for (const SafetensorsHeader& header : shards_.headers()) {
+    for (const TensorInfo& info : header.tensors()) {
+      std::string_view name = info.name;
+      if (IsKnownExtra(name)) continue;
+      if (name.starts_with(kPrefix)) name.remove_prefix(kPrefix.size());
+      if (!IsWeight(name, config_.n_layers)) {
+        return MakeError(Code::kUnsupportedModel, "tensor '" +
+                                                      std::string(info.name.substr(0, 64)) +
+                                                      "' is none of a GPT-2 with " +
+                                                      std::to_string(config_.n_layers) + " layers");
+      }
     }
   }
   return {};
@@ -314,6 +396,17 @@ Status HuggingFaceConversion::WriteTokenizer(GgufWriter* writer) const {
 }
 
 }  // namespace
+
+std::string_view* FindText(std::string_view file_name, HfFolder* folder) {
+  if (file_name == "config.json") return &folder->config_json;
+  if (file_name == "vocab.json") return &folder->tokenizer.vocab_json;
+  if (file_name == "merges.txt") return &folder->tokenizer.merges_txt;
+  if (file_name == "tokenizer.json") return &folder->tokenizer.tokenizer_json;
+  if (file_name == "tokenizer_config.json") return &folder->tokenizer.tokenizer_config_json;
+  if (file_name == "special_tokens_map.json") return &folder->tokenizer.special_tokens_map_json;
+  if (file_name == "README.md") return &folder->readme_md;
+  return nullptr;
+}
 
 Result<std::unique_ptr<Conversion>> Conversion::FromHuggingFace(const HfFolder& folder,
                                                                 const ConvertOptions& options) {

@@ -55,6 +55,26 @@ def write_folder(folder):
     (folder / "merges.txt").write_text("#version: 0.2\n")
 
 
+def split(folder):
+    """model.safetensors into a.safetensors and b.safetensors, with their index."""
+    data = (folder / "model.safetensors").read_bytes()
+    length, = struct.unpack("<Q", data[:8])
+    shards = {"a.safetensors": ({}, b""), "b.safetensors": ({}, b"")}
+    weight_map = {}
+    for i, (name, info) in enumerate(json.loads(data[8:8 + length]).items()):
+        file = "ab"[i % 2] + ".safetensors"
+        header, values = shards[file]
+        begin, end = info["data_offsets"]
+        header[name] = {**info, "data_offsets": [len(values), len(values) + end - begin]}
+        shards[file] = (header, values + data[8 + length + begin:8 + length + end])
+        weight_map[name] = file
+    for file, (header, values) in shards.items():
+        text = json.dumps(header).encode()
+        (folder / file).write_bytes(struct.pack("<Q", len(text)) + text + values)
+    (folder / "model.safetensors.index.json").write_text(json.dumps({"metadata": {}, "weight_map": weight_map}))
+    (folder / "model.safetensors").unlink()
+
+
 class Quantize(unittest.TestCase):
     def setUp(self):
         self.temporary = tempfile.TemporaryDirectory()
@@ -82,6 +102,42 @@ class Quantize(unittest.TestCase):
         self.assertEqual(info["plan"]["quantization"], "Q8_0")
         parley("quantize", source, self.out, "--name", "another")
         self.assertEqual(inspect(self.out)["metadata"]["general.name"], "another")
+
+    def test_shards_and_tokenizer_json_become_the_same_file(self):
+        source = self.folder / "my-model"
+        source.mkdir()
+        write_folder(source)
+        parley("quantize", source, self.out)
+        expected = self.out.read_bytes()
+
+        split(source)
+        parley("quantize", source, self.out)
+        self.assertEqual(self.out.read_bytes(), expected)
+        self.assertEqual(inspect(source)["tensors"], inspect(self.out)["tensors"])
+
+        vocabulary = json.loads((source / "vocab.json").read_text())
+        (source / "tokenizer.json").write_text(json.dumps({
+            "added_tokens": [{"id": 256, "content": "<|endoftext|>", "special": True}], "normalizer": None,
+            "pre_tokenizer": {"type": "ByteLevel", "add_prefix_space": False},
+            "model": {"type": "BPE", "vocab": vocabulary, "merges": []}}))
+        (source / "vocab.json").unlink()
+        (source / "merges.txt").unlink()
+        (source / "generation_config.json").write_text("not read")
+        parley("quantize", source, self.out)
+        self.assertEqual(self.out.read_bytes(), expected)
+        ids = subprocess.run([PARLEY, "tokenize", "--model", source, "--special"], input=b"a<|endoftext|>",
+                             capture_output=True, check=True).stdout
+        self.assertEqual(ids, b"%d 256\n" % vocabulary["a"])
+
+        (source / "b.safetensors").unlink()
+        self.assertIn("b.safetensors", parley("quantize", source, self.out, code=1)[1])
+
+    def test_a_pickled_folder_is_said_to_be_one(self):
+        source = self.folder / "my-model"
+        source.mkdir()
+        write_folder(source)
+        (source / "model.safetensors").rename(source / "pytorch_model.bin")
+        self.assertIn("pickle", parley("quantize", source, self.out, code=1)[1])
 
     def test_a_failure_leaves_the_old_file_and_nothing_else(self):
         source = self.folder / "model"

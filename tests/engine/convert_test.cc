@@ -16,6 +16,7 @@ using parley::Code;
 using parley::CodeName;
 using parley::Conversion;
 using parley::ConvertOptions;
+using parley::ConvertStep;
 using parley::DType;
 using parley::GgufHeader;
 using parley::Result;
@@ -34,17 +35,33 @@ class VectorSink final : public parley::ByteSink {
   std::vector<uint8_t> bytes_;
 };
 
-Result<std::vector<uint8_t>> Run(Result<std::unique_ptr<Conversion>> conversion) {
+Result<std::vector<uint8_t>> Run(Result<std::unique_ptr<Conversion>> conversion,
+                                 const std::vector<std::unique_ptr<parley::ByteSource>>& sources) {
   if (!conversion.ok()) return std::move(conversion).TakeError();
+  std::vector<parley::ByteSource*> files;
+  for (const auto& source : sources) files.push_back(source.get());
   VectorSink sink;
-  TRY((*conversion)->Write(&sink));
+  TRY(RunConversion(conversion->get(), files, &sink));
   CHECK(sink.bytes_.size() == (*conversion)->output_bytes());
   return std::move(sink.bytes_);
 }
 
+// As the folder is, without building it again.
+Result<std::vector<uint8_t>> ConvertBuilt(HfTestFolder* folder,
+                                          const ConvertOptions& options = {}) {
+  return Run(Conversion::FromHuggingFace(folder->view(), options), folder->sources());
+}
+
 Result<std::vector<uint8_t>> Convert(HfTestFolder* folder, const ConvertOptions& options = {}) {
   folder->Build();
-  return Run(Conversion::FromHuggingFace(folder->view(), options));
+  return ConvertBuilt(folder, options);
+}
+
+Result<std::vector<uint8_t>> ConvertGguf(const std::vector<uint8_t>& file,
+                                         const ConvertOptions& options) {
+  std::vector<std::unique_ptr<parley::ByteSource>> sources;
+  sources.push_back(std::make_unique<parley::MemorySource>(file));
+  return Run(Conversion::FromGguf(file.size(), options), sources);
 }
 
 std::vector<uint8_t> Good(Result<std::vector<uint8_t>> bytes) {
@@ -127,16 +144,105 @@ TEST_CASE("a matrix larger than a slab is converted in pieces") {
   CheckTensors(bytes, folder.tensors, DType::kQ8_0);
 }
 
-TEST_CASE("a conversion takes a few MiB, whatever the model") {
+TEST_CASE("a conversion takes its largest Conv1D weight and a few MiB") {
   HfTestFolder folder;
   folder.model.n_layers = 1;
   folder.model.width = 544;
   folder.Build();
   const uint64_t before = parley::GetAllocationCounts().live_bytes;
   parley::ResetAllocationPeak();
-  Good(Run(Conversion::FromHuggingFace(folder.view(), {})));
-  CHECK(parley::GetAllocationCounts().peak_bytes - before < (9 << 20));
+  Good(ConvertBuilt(&folder));
+  constexpr uint64_t kLargest = 544 * 2176 * sizeof(float);
+  CHECK(parley::GetAllocationCounts().peak_bytes - before < kLargest + (4 << 20));
   CHECK(parley::GetAllocationCounts().live_bytes == before);
+}
+
+TEST_CASE("steps are at most 1 MiB, reads lie in their files, and no two of tensors overlap") {
+  HfTestFolder folder;
+  folder.model.n_layers = 1;
+  folder.model.width = 544;
+  folder.n_shards = 3;
+  folder.Build();
+  auto conversion = Conversion::FromHuggingFace(folder.view(), {});
+  REQUIRE(conversion.ok());
+  uint64_t read = 0, written = 0, stored = 0;
+  for (const auto& file : folder.weights) stored += file.size();
+  for (;;) {
+    const auto step = (*conversion)->Next();
+    REQUIRE(step.ok());
+    if (step->kind == ConvertStep::Kind::kDone) break;
+    if (step->kind == ConvertStep::Kind::kWrite) {
+      CHECK((written == 0 || step->bytes.size() <= (1 << 20)));
+      written += step->bytes.size();
+      continue;
+    }
+    REQUIRE(step->file < 3);
+    CHECK(step->destination.size() <= 1 << 20);
+    parley::MemorySource source(folder.weights[step->file]);
+    REQUIRE(source.ReadAt(step->offset, step->destination).ok());
+    read += step->destination.size();
+  }
+  CHECK(written == (*conversion)->output_bytes());
+  CHECK(read == stored + 3 * 64);  // the files' first bytes twice
+  CHECK((*conversion)->Next()->kind == ConvertStep::Kind::kDone);
+}
+
+TEST_CASE("shards become the same file as one whole, in whatever order they come") {
+  HfTestFolder whole;
+  const auto expected = Good(Convert(&whole));
+  HfTestFolder sharded;
+  sharded.n_shards = 3;
+  CHECK(Good(Convert(&sharded)) == expected);
+  std::swap(sharded.weights[0], sharded.weights[2]);
+  std::swap(sharded.weight_files[0], sharded.weight_files[2]);
+  CHECK(Good(ConvertBuilt(&sharded)) == expected);
+
+  sharded.weight_files[1].bytes = sharded.weights[0].size();
+  sharded.weights[1] = sharded.weights[0];
+  Refused(ConvertBuilt(&sharded), Code::kDuplicate, "model-2.safetensors");
+  sharded.weights.pop_back();
+  sharded.weight_files.pop_back();
+  sharded.weights.erase(sharded.weights.begin());
+  sharded.weight_files.erase(sharded.weight_files.begin());
+  Refused(ConvertBuilt(&sharded), Code::kUnsupportedModel, "are there");
+  sharded.weight_files.clear();
+  Refused(ConvertBuilt(&sharded), Code::kIo, "model.safetensors");
+}
+
+TEST_CASE("S1: a shard that is cut is named") {
+  for (const size_t left : {size_t{0}, size_t{7}, size_t{100}}) {
+    HfTestFolder folder;
+    folder.n_shards = 2;
+    folder.Build();
+    folder.weights[1].resize(left);
+    folder.weight_files[1].bytes = left;
+    Refused(ConvertBuilt(&folder), Code::kTruncated, "model-2.safetensors");
+  }
+}
+
+TEST_CASE("weights that are another kind of file are BAD_MAGIC, and named with what to do") {
+  const std::string pointer = "version https://git-lfs.github.com/spec/v1\noid sha256:4d7a\n";
+  for (const auto& [text, named] : {std::pair(pointer, "git lfs pull"),
+                                    std::pair(std::string("<!DOCTYPE html>"), "download link")}) {
+    HfTestFolder folder;
+    folder.Build();
+    folder.weights[0].assign(text.begin(), text.end());
+    folder.weight_files[0].bytes = text.size();
+    Refused(ConvertBuilt(&folder), Code::kBadMagic, named);
+  }
+}
+
+TEST_CASE("tokenizer.json makes the same file as vocab.json and merges.txt") {
+  HfTestFolder folder;
+  const auto expected = Good(Convert(&folder));
+  folder.tokenizer_json =
+      "{\"added_tokens\": [{\"id\": 258, \"content\": \"<|endoftext|>\", \"special\": true}],"
+      " \"pre_tokenizer\": {\"type\": \"ByteLevel\", \"add_prefix_space\": false},"
+      " \"model\": {\"type\": \"BPE\", \"vocab\": " +
+      folder.vocab_json + ", \"merges\": [\"t h\", [\"th\", \"e\"]]}}";
+  folder.vocab_json.clear();
+  folder.merges_txt.clear();
+  CHECK(Good(ConvertBuilt(&folder)) == expected);
 }
 
 TEST_CASE("metadata says what llama.cpp and Parley need") {
@@ -182,7 +288,7 @@ TEST_CASE("what a folder does not say is left out") {
   folder.tokenizer_config_json.clear();
   auto view = folder.view();
   view.folder_name = "folder";
-  const auto bytes = Good(Run(Conversion::FromHuggingFace(view, {})));
+  const auto bytes = Good(Run(Conversion::FromHuggingFace(view, {}), folder.sources()));
   const GgufHeader header = Header(bytes);
   CHECK(*header.GetString("general.name", "") == "folder");
   CHECK_FALSE(header.Has("general.license"));
@@ -269,7 +375,7 @@ TEST_CASE("G16: another architecture, activation or scaling in config.json is UN
   HfTestFolder llama;
   llama.Build();
   llama.config_json = "{\"model_type\": \"llama\"}";
-  Refused(Run(Conversion::FromHuggingFace(llama.view(), {})), Code::kUnsupportedModel, "llama");
+  Refused(ConvertBuilt(&llama), Code::kUnsupportedModel, "llama");
 }
 
 TEST_CASE("G15: sizes in config.json that make no model are BAD_CONFIG") {
@@ -281,7 +387,7 @@ TEST_CASE("G15: sizes in config.json that make no model are BAD_CONFIG") {
     folder.Build();
     folder.config_json = std::string("{\"model_type\": \"gpt2\", ") + sizes + "}";
     INFO(sizes);
-    const auto result = Run(Conversion::FromHuggingFace(folder.view(), {}));
+    const auto result = ConvertBuilt(&folder);
     REQUIRE_FALSE(result.ok());
     const bool is_json =
         std::string(sizes).find("1e") != std::string::npos;  // no integer, no number of f64
@@ -321,15 +427,14 @@ TEST_CASE("vocabularies that do not fit the model are BAD_VOCAB") {
   HfTestFolder merges;
   merges.Build();
   merges.merges_txt = "#version: 0.2\nt h\nz z\n";
-  Refused(Run(Conversion::FromHuggingFace(merges.view(), {})), Code::kBadVocab, "");
+  Refused(ConvertBuilt(&merges), Code::kBadVocab, "");
 }
 
 TEST_CASE("a GGUF file becomes another type, its metadata stay") {
   HfTestFolder folder;
   const auto f32 = Good(Convert(&folder, {.type = DType::kF32, .name = "first"}));
   for (const DType type : {DType::kF32, DType::kF16, DType::kQ8_0, DType::kQ4_0}) {
-    parley::MemorySource source(f32);
-    const auto bytes = Good(Run(Conversion::FromGguf(&source, {.type = type, .name = ""})));
+    const auto bytes = Good(ConvertGguf(f32, {.type = type, .name = ""}));
     CheckTensors(bytes, folder.tensors, type);
     const GgufHeader before = Header(f32);
     const GgufHeader after = Header(bytes);
@@ -340,17 +445,14 @@ TEST_CASE("a GGUF file becomes another type, its metadata stay") {
                                                       : type == DType::kQ4_0 ? 2u
                                                                              : 7u));
   }
-  parley::MemorySource source(f32);
-  const auto renamed =
-      Good(Run(Conversion::FromGguf(&source, {.type = DType::kQ8_0, .name = "second"})));
+  const auto renamed = Good(ConvertGguf(f32, {.type = DType::kQ8_0, .name = "second"}));
   CHECK(*Header(renamed).GetString("general.name", "") == "second");
 }
 
 TEST_CASE("tensors that have the type already keep their bytes") {
   HfTestFolder folder;
   const auto q8 = Good(Convert(&folder, {.type = DType::kQ8_0, .name = ""}));
-  parley::MemorySource source(q8);
-  const auto again = Good(Run(Conversion::FromGguf(&source, {.type = DType::kQ8_0, .name = ""})));
+  const auto again = Good(ConvertGguf(q8, {.type = DType::kQ8_0, .name = ""}));
   CheckTensors(again, folder.tensors, DType::kQ8_0);
 }
 

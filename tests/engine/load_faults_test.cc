@@ -328,9 +328,10 @@ TEST_CASE("G19: each allocation of a conversion may fail: OOM, and nothing leaks
     parley::MemorySource source(bytes);
     NullSink sink;
     const auto conversion =
-        parley::Conversion::FromGguf(&source, {.type = parley::DType::kQ4_0, .name = ""});
+        parley::Conversion::FromGguf(bytes.size(), {.type = parley::DType::kQ4_0, .name = ""});
     if (!conversion.ok()) return conversion.error().code;
-    const Status status = (*conversion)->Write(&sink);
+    parley::ByteSource* const files[] = {&source};
+    const Status status = RunConversion(conversion->get(), files, &sink);
     return status.ok() ? Code::kOk : status.error().code;
   });
   CHECK(allocations > 5);
@@ -365,8 +366,10 @@ TEST_CASE("G20: each read of a conversion may fail: IO, and nothing leaks") {
     NullSink sink;
     Status status;
     {
-      const auto conversion = parley::Conversion::FromGguf(&source, {});
-      status = conversion.ok() ? (*conversion)->Write(&sink) : Status(conversion.error());
+      const auto conversion = parley::Conversion::FromGguf(bytes.size(), {});
+      REQUIRE(conversion.ok());
+      parley::ByteSource* const files[] = {&source};
+      status = RunConversion(conversion->get(), files, &sink);
     }
     REQUIRE(LiveBytes() == before);
     if (status.ok()) break;

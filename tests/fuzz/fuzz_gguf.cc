@@ -86,10 +86,11 @@ class HoldingSink final : public ByteSink {
 // What a conversion writes is a file that the reader accepts.
 void Convert(std::span<const uint8_t> file) {
   MemorySource source(file);
-  auto conversion = Conversion::FromGguf(&source, {.type = DType::kF16, .name = ""});
+  auto conversion = Conversion::FromGguf(file.size(), {.type = DType::kF16, .name = ""});
   if (!conversion.ok()) return RequireTyped(conversion.error());
   HoldingSink sink;
-  const Status status = (*conversion)->Write(&sink);
+  ByteSource* const files[] = {&source};
+  const Status status = RunConversion(conversion->get(), files, &sink);
   if (!status.ok()) return RequireTyped(status.error());
   Require(sink.written().size() == (*conversion)->output_bytes(),
           "a conversion is as long as it says");

@@ -28,22 +28,32 @@ struct HfTestFolder {
   bool mask = false;                    // with attn.bias and attn.masked_bias
   std::string more_config = "";         // `, "key": value`
 
-  std::string config_json = {}, vocab_json = {}, merges_txt = {}, tokenizer_config_json = {},
-              readme_md = {};
-  std::vector<uint8_t> weights = {};
+  std::string config_json = {}, vocab_json = {}, merges_txt = {}, tokenizer_json = {},
+              tokenizer_config_json = {}, readme_md = {};
   std::vector<TestTensor> tensors = {};  // under GGUF's names; values [out, in]
-  std::unique_ptr<MemorySource> source = {};
+  uint32_t n_shards = 1;                 // tensor i is in shard i % n_shards
+
+  // One a file: bytes and what the conversion is told of them.
+  std::vector<std::vector<uint8_t>> weights = {};
+  std::vector<std::string> weight_names = {};
+  std::vector<HfWeightsFile> weight_files = {};
 
   // Fills the texts and weights; call before view().
   void Build();
+  std::vector<std::unique_ptr<ByteSource>> sources() const {
+    std::vector<std::unique_ptr<ByteSource>> sources;
+    for (const auto& file : weights) sources.push_back(std::make_unique<MemorySource>(file));
+    return sources;
+  }
   HfFolder view() {
     HfFolder folder;
     folder.config_json = config_json;
     folder.tokenizer.vocab_json = vocab_json;
     folder.tokenizer.merges_txt = merges_txt;
+    folder.tokenizer.tokenizer_json = tokenizer_json;
     folder.tokenizer.tokenizer_config_json = tokenizer_config_json;
     folder.readme_md = readme_md;
-    folder.weights = source.get();
+    folder.weights = weight_files;
     return folder;
   }
 };
@@ -102,10 +112,15 @@ inline void HfTestFolder::Build() {
   model.embedding = DType::kF32;
   tensors = model.Tensors();
   if (model.edit) model.edit(&tensors);
-  std::string header = "{";
-  GgufBytes data;
+  struct Shard {
+    std::string header = "{";
+    GgufBytes data = {};
+  };
+  std::vector<Shard> shards(n_shards);
+  size_t next = 0;
   const auto add = [&](const std::string& name, const std::string& dtype,
                        const std::vector<uint64_t>& shape, const std::vector<uint8_t>& bytes) {
+    auto& [header, data] = shards[next++ % n_shards];
     std::string dims;
     for (const uint64_t dim : shape) dims += (dims.empty() ? "" : ",") + number(dim);
     header += (header.size() == 1 ? "\"" : ",\"") + name + "\":{\"dtype\":\"" + dtype +
@@ -125,11 +140,20 @@ inline void HfTestFolder::Build() {
     add(prefix + "h.0.attn.bias", "BOOL", {1, 1, 4, 4}, std::vector<uint8_t>(16));
     add(prefix + "h.0.attn.masked_bias", "F32", {}, std::vector<uint8_t>(4));
   }
-  header += "}";
-  GgufBytes file;
-  file.Put(uint64_t{header.size()}).Raw({header.begin(), header.end()}).Raw(data.Take());
-  weights = file.Take();
-  source = std::make_unique<MemorySource>(weights);
+  weights.clear();
+  weight_names.clear();
+  weight_files.clear();
+  for (uint32_t i = 0; i < n_shards; ++i) {
+    auto& [header, data] = shards[i];
+    header += "}";
+    GgufBytes file;
+    file.Put(uint64_t{header.size()}).Raw({header.begin(), header.end()}).Raw(data.Take());
+    weights.push_back(file.Take());
+    weight_names.push_back("model-" + number(i + 1) + ".safetensors");
+  }
+  for (uint32_t i = 0; i < n_shards; ++i) {
+    weight_files.push_back({weight_names[i], weights[i].size()});
+  }
 }
 
 }  // namespace parley::test
