@@ -1,5 +1,4 @@
-#include "wasm/c_api.h"
-
+// The calls of c_api.h on models and conversations; c_api_convert.cc has those on conversions.
 #include <algorithm>
 #include <memory>
 #include <new>
@@ -16,6 +15,7 @@
 #include "chat/session.h"
 #include "engine/engine.h"
 #include "engine/plan.h"
+#include "wasm/handle.h"
 
 namespace {
 
@@ -23,57 +23,10 @@ constexpr uint32_t kAbiVersion = 1;
 constexpr uint32_t kMaxMessages = 10'000;
 constexpr uint64_t kMaxTextBytes = 16 << 20;  // of all messages together, or of one prompt
 
-struct StoredMessage {
-  parley::Role role;
-  std::string text;
-  bool pinned;
-};
-
 }  // namespace
-
-struct Parley {
-  std::unique_ptr<parley::Loader> loader;
-  std::unique_ptr<parley::Engine> engine;
-  parley::SessionModel model;  // the engine's, with the chat format in use
-  std::unique_ptr<parley::Session> session;
-  parley::GenerationOptions options;
-  std::vector<StoredMessage> messages;
-  uint64_t message_bytes = 0;    // of all together
-  uint64_t longest_message = 0;  // bytes
-
-  parley::Event event;
-  ParleyEvent event_view{};
-  std::vector<ParleyAlternative> alternatives;
-
-  std::string result;
-  std::vector<int32_t> ids;
-  ParleyBytes result_view{};
-  parley::Error error;
-  ParleyError error_view{};
-};
 
 namespace parley {
 namespace {
-
-ParleyBytes View(std::string_view text) {
-  return {reinterpret_cast<const uint8_t*>(text.data()), static_cast<uint32_t>(text.size())};
-}
-
-// Records how a call ended and returns what it returns.
-int32_t End(Parley* parley, const Status& status) {
-  parley->error = status.error();
-  parley->error_view = {
-      static_cast<int32_t>(parley->error.code), parley->error.offset != kNoOffset,
-      parley->error.offset == kNoOffset ? 0 : static_cast<double>(parley->error.offset),
-      View(parley->error.message)};
-  return -parley->error_view.code;
-}
-
-Status SetResult(Parley* parley, std::string text) {
-  parley->result = std::move(text);
-  parley->result_view = View(parley->result);
-  return {};
-}
 
 Status NeedEngine(const Parley* parley) {
   if (parley->engine == nullptr) return MakeError(Code::kBadState, "no model is loaded");

@@ -49,6 +49,26 @@ typedef struct ParleyEvent {
   uint32_t context;
 } ParleyEvent;
 
+enum {
+  PARLEY_CONVERT_READ = 0,
+  PARLEY_CONVERT_WRITE = 1,
+  PARLEY_CONVERT_DONE = 2,
+  PARLEY_CONVERT_FAILED = 3
+};
+
+// READ: fill data[0, size) with the bytes from `offset` of the weights file number `file`, then ask
+// for the next step. WRITE: data[0, size) are the next bytes of the GGUF file. Valid until the next
+// step.
+typedef struct ParleyConvertStep {
+  double offset;
+  double written_bytes;  // of the GGUF file, this step's included
+  double output_bytes;   // of the whole GGUF file; 0 until its first bytes are written
+  uint8_t* data;
+  uint32_t size;
+  int32_t kind;  // PARLEY_CONVERT_READ, ...
+  uint32_t file;
+} ParleyConvertStep;
+
 uint32_t parley_abi_version(void);
 Parley* parley_create(void);  // null when memory is refused
 void parley_destroy(Parley* parley);
@@ -94,6 +114,24 @@ int32_t parley_tokenize(Parley* parley, const char* text, uint32_t size, int32_t
 int32_t parley_token_bytes(Parley* parley, int32_t id);
 // Result: UTF-8.
 int32_t parley_detokenize(Parley* parley, const int32_t* ids, uint32_t count, int32_t skip_special);
+
+// A Hugging Face checkpoint into GGUF, beside the model in use. Begin drops a conversion that is
+// not done. `type`: "q8_0", "q4_0", "f16" or "f32" of the matrices; `name`: the model's where
+// config.json has none.
+int32_t parley_convert_begin(Parley* parley, const char* type, uint32_t type_size, const char* name,
+                             uint32_t name_size);
+// A text by its file's name: config.json; vocab.json and merges.txt, or tokenizer.json;
+// tokenizer_config.json, special_tokens_map.json, README.md where there are. Other names are passed
+// over. Result: the weight files that it names as a JSON array, not empty for
+// model.safetensors.index.json alone.
+int32_t parley_convert_text(Parley* parley, const char* name, uint32_t name_size, const char* text,
+                            uint32_t text_size);
+// model.safetensors, or each of its shards: numbered from 0 in the order of the calls.
+int32_t parley_convert_weights(Parley* parley, const char* name, uint32_t name_size,
+                               double file_bytes);
+// Steps of at most 1 MiB, but for the GGUF file's header. After DONE or FAILED everything that the
+// conversion took is released.
+const ParleyConvertStep* parley_convert_next(Parley* parley);
 
 #ifdef __cplusplus
 }
