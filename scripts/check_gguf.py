@@ -2,10 +2,11 @@
 """Holds the GGUF files that `parley quantize` writes against PyPI's `gguf`, an independent reader and quantizer.
 
     check_gguf.py FILE.gguf FOLDER     a file against the Hugging Face folder that it was made from
-    check_gguf.py --parley PROGRAM     makes small random folders and checks every type that the program writes
+    check_gguf.py --parley PROGRAM     makes small random folders and checks every type that the program writes or reads
 
 Checked: that the package reads the file; every tensor's name, shape and type; every block's bytes against the
-package's quantizer; vocabulary, merges, token types and special ids. Needs PyPI's gguf (0.16 or newer).
+package's quantizer; every value of the types that are only read against the package's; vocabulary, merges, token types and
+special ids. Needs PyPI's gguf (0.16 or newer).
 """
 import argparse
 import json
@@ -17,7 +18,9 @@ import tempfile
 
 import gguf
 import numpy as np
+import requantize
 
+READ = ("BF16", "Q4_1", "Q5_0", "Q5_1", "IQ4_NL", "Q2_K", "Q3_K", "Q4_K", "Q5_K", "Q6_K")
 TYPES = {"q8_0": gguf.GGMLQuantizationType.Q8_0, "q4_0": gguf.GGMLQuantizationType.Q4_0,
          "f16": gguf.GGMLQuantizationType.F16, "f32": gguf.GGMLQuantizationType.F32}
 FILE_TYPES = {0: "f32", 1: "f16", 2: "q4_0", 7: "q8_0"}
@@ -173,6 +176,26 @@ def make_folder(folder, untied, dtype, prefix, seed):
         "additional_special_tokens": ["<|user|>", "<|assistant|>", "<|system|>"]}))
 
 
+def check_reading(program, folder):
+    """F32 from each type has the package's values, Q8_0 the bytes that the package makes of these."""
+    for name in READ:
+        source = folder / f"{name}.gguf"
+        requantize.requantize(folder / "f32.gguf", source, name)
+        stored = {tensor.name: (tensor.tensor_type, gguf.quants.dequantize(tensor.data, tensor.tensor_type))
+                  for tensor in gguf.GGUFReader(source).tensors}
+        expect("types", requantize.Type[name] in {kind for kind, _ in stored.values()}, True)
+        f32, q8 = folder / "read-f32.gguf", folder / "read-q8_0.gguf"
+        for path, kind in ((f32, "f32"), (q8, "q8_0")):
+            subprocess.run([program, "quantize", source, path, "--type", kind], check=True, stdout=subprocess.DEVNULL)
+        check_tensors(gguf.GGUFReader(f32), {key: values for key, (_, values) in stored.items()}, "f32")
+        for tensor in gguf.GGUFReader(q8).tensors:
+            kind, values = stored[tensor.name]
+            if kind == requantize.Type[name]:
+                same = np.array_equal(tensor.data, gguf.quants.quantize(values, requantize.Type.Q8_0))
+                expect(f"{tensor.name}: {name} as Q8_0", same, True)
+        print(f"{name}: read with gguf's values")
+
+
 def check_program(program):
     for seed, (untied, dtype, prefix) in enumerate([(False, "F32", "transformer."), (True, "F16", "")]):
         with tempfile.TemporaryDirectory() as name:
@@ -188,6 +211,7 @@ def check_program(program):
                 subprocess.run([program, "quantize", folder / "f32.gguf", path, "--type", kind], check=True,
                                stdout=subprocess.DEVNULL)
                 check(path, folder)
+            check_reading(program, folder)
 
 
 def main():
