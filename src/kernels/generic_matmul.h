@@ -7,10 +7,11 @@
 //   x_scale[t, b]).
 // |isum| <= 32 * 128 * 127 < 2^24, so float(isum) is exact as well.
 //
-// A Simd type S has two weight policies, S::Q8 and S::Q4. A policy says how a chunk of a panel's
-// codes becomes vectors of weights (LoadWeights), what the integer accumulators start from (Start:
-// codes are stored with kBias added, which costs kBias times the sum of the activations' codes),
-// and how one step is summed into them (Dot, Finish).
+// A Simd type S has S::Columns, lanes over a panel's columns (8 or 4), and two weight policies,
+// S::Q8 and S::Q4. A policy says how a chunk of a panel's codes becomes vectors of weights
+// (LoadWeights), what the integer accumulators start from (Start: codes are stored with kBias
+// added, which costs kBias times the sum of the activations' codes), and how one step is summed
+// into them (Dot, Finish).
 #pragma once
 
 #include <bit>
@@ -31,9 +32,9 @@ namespace {
 template <typename S, DType kType>
 using WeightPolicy = std::conditional_t<kType == DType::kQ8_0, typename S::Q8, typename S::Q4>;
 
-// Four f16 scales as f32: the 15 low bits moved to where f32 has them, then the exponent's bias
-// corrected by a multiplication, which is exact for subnormals as well. Finite scales only; files
-// with others are refused.
+// As many f16 scales as S has lanes, as f32: the 15 low bits moved to where f32 has them, then the
+// exponent's bias corrected by a multiplication, which is exact for subnormals as well. Finite
+// scales only; files with others are refused.
 template <typename S>
 inline typename S::F LoadScales(const uint8_t* p) {
   constexpr int32_t kSignAndMagnitude = std::bit_cast<int32_t>(0x8fffe000u);
@@ -55,15 +56,16 @@ struct TileArgs {
   float* y;  // [kTokens, 8], read and written
 };
 
-// Adds the products of one panel block to `totals` [kTokens, 2 vectors].
+// Adds the products of one panel block to `totals` [kTokens, 8].
 template <typename S, DType kType, int kTokens, typename Code>
 [[gnu::always_inline]] inline void TileBlock(const TileArgs<Code>& args, size_t block,
                                              float* totals) {
   using Policy = WeightPolicy<S, kType>;
+  using Columns = typename S::Columns;
   constexpr int kChunks = CodeBytes(kType) / Policy::kChunkBytes;
   constexpr int kUnroll =
       kTokens == 1 ? 2 : 1;  // a single row leaves registers for two chunks; more would spill
-  constexpr int kVectors = 2;
+  constexpr int kVectors = kPanelColumns / Columns::kLanes;
 
   typename Policy::Acc acc[kTokens][kVectors];
   PARLEY_UNROLL
@@ -96,20 +98,21 @@ template <typename S, DType kType, int kTokens, typename Code>
   }
 
   // `weights` has arrived at the scales.
-  typename S::F w_scales[kVectors];
+  typename Columns::F w_scales[kVectors];
   PARLEY_UNROLL
   for (int v = 0; v < kVectors; ++v) {
-    w_scales[v] = LoadScales<S>(weights + v * (kPanelScaleBytes / kVectors));
+    w_scales[v] = LoadScales<Columns>(weights + v * (kPanelScaleBytes / kVectors));
   }
   PARLEY_UNROLL
   for (int t = 0; t < kTokens; ++t) {
     const size_t row = t * args.blocks + block;
-    const auto x_scale = S::Splat(args.scales[row]);
+    const auto x_scale = Columns::Splat(args.scales[row]);
     PARLEY_UNROLL
     for (int v = 0; v < kVectors; ++v) {
-      float* total = totals + (t * kVectors + v) * 4;
-      const auto sum = S::ToFloat(Policy::Finish(acc[t][v], args.sums[row]));
-      S::Store(total, S::Add(S::Load(total), S::Mul(sum, S::Mul(w_scales[v], x_scale))));
+      float* total = totals + t * kPanelColumns + v * Columns::kLanes;
+      const auto sum = Columns::ToFloat(Policy::Finish(acc[t][v], args.sums[row]));
+      const auto scales = Columns::Mul(w_scales[v], x_scale);
+      Columns::Store(total, Columns::Add(Columns::Load(total), Columns::Mul(sum, scales)));
     }
   }
 }

@@ -18,6 +18,7 @@ struct ScalarLanes {
   struct I {
     int32_t lane[4];
   };
+  static constexpr int kLanes = 4;
 
   template <typename V, typename Fn>
   static V Each(Fn fn) {
@@ -167,6 +168,7 @@ struct SignedProduct {
 
 struct ScalarSimd : ScalarLanes {
   using Lanes = ScalarLanes;
+  using Columns = ScalarLanes;
   using Q8 = ScalarQ8<SignedProduct>;
   using Q4 = ScalarQ4<SignedProduct>;
 };

@@ -17,6 +17,7 @@ struct WasmLanes {
   struct I {
     v128_t v;
   };
+  static constexpr int kLanes = 4;
 
   static F Load(const float* p) { return {wasm_v128_load(p)}; }
   static void Store(float* p, F a) { wasm_v128_store(p, a.v); }
@@ -111,6 +112,7 @@ struct WasmPairsQ4 : WasmPairs {
 
 struct WasmSimd128 : WasmLanes {
   using Lanes = WasmLanes;
+  using Columns = WasmLanes;
   using Q8 = WasmPairsQ8;
   using Q4 = WasmPairsQ4;
 };
@@ -160,6 +162,7 @@ struct WasmBytesQ4 : WasmBytes {
 template <int kWeightBias>
 struct WasmRelaxed : WasmLanes {
   using Lanes = WasmLanes;
+  using Columns = WasmLanes;
   using Q8 = WasmBytesQ8<kWeightBias>;
   using Q4 = WasmBytesQ4;
 };
@@ -190,6 +193,7 @@ struct WasmNibblesQ4 {
 };
 struct WasmRelaxedNibbles : WasmLanes {
   using Lanes = WasmLanes;
+  using Columns = WasmLanes;
   using Q8 = WasmPairsQ8;
   using Q4 = WasmNibblesQ4;
 };

@@ -1,6 +1,6 @@
 // The primitives of a four-lane Simd type in SSE4.1, or the same in AVX's encoding when compiled
-// for it, and the dot products of x86: pairs of words, saturating pairs of bytes for nibbles, and
-// AVX-VNNI. Algorithms are in generic*.h.
+// for it, and SSE4.1's dot products: pairs of words, and saturating pairs of bytes for nibbles.
+// Products in wider registers are in simd_avx2.h, algorithms in generic*.h.
 #pragma once
 
 #include <immintrin.h>
@@ -14,6 +14,7 @@ namespace {
 struct X86Lanes {
   using F = __m128;
   using I = __m128i;
+  static constexpr int kLanes = 4;
 
   static F Load(const float* p) { return _mm_loadu_ps(p); }
   static void Store(float* p, F v) { _mm_storeu_ps(p, v); }
@@ -141,56 +142,10 @@ struct X86NibblesQ4 {
 
 struct X86Simd : X86Lanes {
   using Lanes = X86Lanes;
+  using Columns = X86Lanes;
   using Q8 = X86PairsQ8;
   using Q4 = X86NibblesQ4;
 };
-
-// Four products of an unsigned weight byte and a signed code a lane, exact: vpdpbusd, or what
-// DotBytes does instead.
-template <typename DotBytes>
-struct X86Bytes {
-  using Code = int8_t;
-  using Weights = __m128i;
-  using Acc = __m128i;
-  static constexpr int kStep = 4;
-  static constexpr int kStepsPerChunk = 1;
-  static constexpr int kTileTokens = 6;
-
-  static __m128i SplatCodes(const Code* p) { return X86Lanes::SplatWord(p); }
-  static Acc Dot(Acc acc, Weights w, __m128i x) {
-    return X86Lanes::InPlace(DotBytes::Dot(acc, w, x));
-  }
-  static __m128i Finish(Acc acc, int32_t) { return acc; }
-};
-template <typename DotBytes>
-struct X86BytesQ8 : X86Bytes<DotBytes> {
-  static constexpr int kChunkBytes = 32;
-  static constexpr int kBias = 128;
-  static __m128i Start(int32_t sum) { return _mm_set1_epi32(-kBias * sum); }
-  static void LoadWeights(const uint8_t* chunk, __m128i (&w)[1][2]) {
-    w[0][0] = X86Lanes::LoadBytes(chunk);
-    w[0][1] = X86Lanes::LoadBytes(chunk + 16);
-  }
-};
-template <typename DotBytes>
-struct X86BytesQ4 : X86Bytes<DotBytes> {
-  static constexpr int kChunkBytes = 16;
-  static constexpr int kBias = 8;
-  static __m128i Start(int32_t sum) { return _mm_set1_epi32(-kBias * sum); }
-  static void LoadWeights(const uint8_t* chunk, __m128i (&w)[1][2]) { LoadNibbles(chunk, w); }
-};
-template <typename DotBytes>
-struct X86BytesSimd : X86Lanes {
-  using Lanes = X86Lanes;
-  using Q8 = X86BytesQ8<DotBytes>;
-  using Q4 = X86BytesQ4<DotBytes>;
-};
-
-#if defined(__AVXVNNI__)
-struct AvxVnniDot {
-  static __m128i Dot(__m128i acc, __m128i w, __m128i x) { return _mm_dpbusd_avx_epi32(acc, w, x); }
-};
-#endif
 
 }  // namespace
 }  // namespace parley

@@ -12,12 +12,14 @@ namespace {
 
 struct UnsignedSimd : ScalarLanes {
   using Lanes = ScalarLanes;
+  using Columns = ScalarLanes;
   using Q8 = ScalarQ8<UnsignedProduct>;
   using Q4 = ScalarQ4<UnsignedProduct>;
 };
 
 struct NoDotprodSimd : ScalarLanes {
   using Lanes = ScalarLanes;
+  using Columns = ScalarLanes;
   using Q8 = ScalarQ8<NoDotprodProduct>;
   using Q4 = ScalarQ4<NoDotprodProduct>;
 };
@@ -67,6 +69,7 @@ struct PairsQ4 : Pairs {
 };
 struct PairsSimd : ScalarLanes {
   using Lanes = ScalarLanes;
+  using Columns = ScalarLanes;
   using Q8 = PairsQ8;
   using Q4 = PairsQ4;
 };
@@ -98,6 +101,7 @@ struct NibblesQ4 : ScalarBytes<UnsignedProduct> {
 };
 struct SaturatingSimd : ScalarLanes {
   using Lanes = ScalarLanes;
+  using Columns = ScalarLanes;
   using Q8 = PairsQ8;
   using Q4 = NibblesQ4;
 };
@@ -121,7 +125,7 @@ std::vector<EmulatedTable> EmulatedTables() {
                                        {&kPairs, &pair_products},
                                        {&kSaturating, &nibble_products}};
 #if defined(PARLEY_X86_KERNELS)
-  if (__builtin_cpu_supports("sse4.1")) tables.push_back({&kEmulatedVnni, &vnni_products});
+  if (__builtin_cpu_supports("avx2")) tables.push_back({&kEmulatedVnni, &vnni_products});
 #endif
   return tables;
 }
