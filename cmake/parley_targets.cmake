@@ -31,6 +31,8 @@ function(parley_tests folder)
   target_compile_definitions(${program} PRIVATE PARLEY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
   # Catch2 and base/result.h both define CHECK: read first, Catch2's stands in tests, whatever the order of includes.
   target_compile_options(${program} PRIVATE -include catch2/catch_test_macros.hpp)
+  # Most of what a test file compiles is the framework's: half the time goes without optimising it.
+  target_compile_options(${program} PRIVATE $<$<CONFIG:Debug>:-O0>)
   if(EMSCRIPTEN)
     parley_link_for_node(${program})
     target_link_options(${program} PRIVATE -fwasm-exceptions)

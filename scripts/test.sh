@@ -70,10 +70,13 @@ stage_web-unit() {
 
 # configure PRESET: makes the preset's build directory. Warnings are errors, except for WebAssembly, whose directories
 # build.sh shares: other flags would compile everything twice.
+#
+# The sanitizers' builds are made by clang: it compiles them in a third less time, and its warnings come beside GCC's.
 configure() {
   local options=(-DPARLEY_WERROR=ON)
   case $1 in
     wasm-*) options=() ;;
+    native-debug | native-tsan) options+=(-DCMAKE_CXX_COMPILER=clang++-19) ;;&
     *) grep -qs '^PARLEY_WERROR:.*=ON' "build/$1/CMakeCache.txt" || rm -f "build/$1/build.ninja" ;;
   esac
   [ -f "build/$1/build.ninja" ] || cmake --preset "$1" -G Ninja "${options[@]}"
