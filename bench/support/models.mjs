@@ -1,0 +1,61 @@
+// The models that benchmarks run, made once into a folder outside of git: build/bench-models, or PARLEY_BENCH_MODELS.
+// Random weights are enough for speed and memory; nothing is fetched.
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+export const CACHE = process.env.PARLEY_BENCH_MODELS ?? join(ROOT, 'build/bench-models');
+export const PARLEY = process.env.PARLEY_BENCH_CLI ?? join(ROOT, 'build/native/parley');
+
+export const MODELS = ['124M', '355M', '774M', 'parley-17m'];
+export const TYPES = ['q8_0', 'q4_0'];
+
+/** The file name of a model in the cache. */
+export const ggufName = (model, type) => `${model}-${type}.gguf`;
+
+/** The path of a model's GGUF, made first when it is not there. */
+export function ggufFile(model, type) {
+  const path = join(CACHE, ggufName(model, type));
+  if (existsSync(path)) return path;
+  mkdirSync(CACHE, { recursive: true });
+  const unfinished = `${path}.unfinished`;
+  process.stderr.write(`making ${path}\n`);
+  if (model !== 'parley-17m') {
+    const script = join(ROOT, 'bench/random_gpt2.py');
+    execFileSync('python3', [script, unfinished, '--size', model, '--type', type], { stdio: 'inherit' });
+  } else if (type === 'q8_0') {
+    writeFileSync(unfinished, bundledModel());
+  } else {
+    execFileSync(PARLEY, ['quantize', ggufFile(model, 'q8_0'), unfinished, '--type', type], { stdio: 'ignore' });
+  }
+  renameSync(unfinished, path);
+  return path;
+}
+
+/** models/parley-17m put together from its parts. */
+function bundledModel() {
+  const folder = join(ROOT, 'models/parley-17m');
+  const parts = readdirSync(folder).filter((name) => name.endsWith('.part'));
+  return Buffer.concat(parts.sort().map((name) => readFileSync(join(folder, name))));
+}
+
+/** The folder of a model for ONNX Runtime, or null when peers/make_onnx.py has not made it. */
+export function onnxFolder(model) {
+  const folder = join(CACHE, 'onnx', model);
+  return existsSync(join(folder, 'tokenizer.json')) ? folder : null;
+}
+
+/** Bytes of the matrices that decoding a token reads: the quantized ones; the embedding only where it is the head too. */
+export function decodedBytes(model, type) {
+  const text = execFileSync(PARLEY, ['inspect', '--json', ggufFile(model, type)], {
+    encoding: 'utf8',
+    maxBuffer: 1 << 26,
+  });
+  const matrices = JSON.parse(text).tensors.filter((tensor) => tensor.type.startsWith('Q'));
+  const untied = matrices.some(({ name }) => name === 'output.weight');
+  return matrices
+    .filter(({ name }) => !(untied && name === 'token_embd.weight'))
+    .reduce((sum, { bytes }) => sum + bytes, 0);
+}
