@@ -1,0 +1,90 @@
+#!/usr/bin/env node
+// How long a second visit waits: load() of a stored model against a bare read of the same bytes from the browser's storage,
+// and the time from opening the page to the first token of a 16-token prompt. Every round is a freshly started browser
+// with the profile of the first visit.
+//
+//   load.mjs [--model 124M] [--type q8_0] [--threads 2] [--rounds 5] [--out bench/results/load.json]
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { launchProfile } from '../support/chromium.mjs';
+import { buildLibrary } from '../support/library.mjs';
+import { describeCommit, describeMachine } from '../support/machine.mjs';
+import { CACHE, ggufFile, ggufName, ROOT } from '../support/models.mjs';
+import { figure, markdownTable, median } from '../support/numbers.mjs';
+import { openSite } from '../support/site.mjs';
+
+const PROMPT = ` of${' the'.repeat(15)}`; // 16 tokens
+
+const { values: options } = parseArgs({
+  options: {
+    model: { type: 'string', default: '124M' },
+    type: { type: 'string', default: 'q8_0' },
+    threads: { type: 'string', default: '2' },
+    rounds: { type: 'string', default: '5' },
+    out: { type: 'string', default: join(ROOT, 'bench/results/load.json') },
+  },
+});
+
+/** Opens the page in a browser started for it, and runs `work` there. */
+async function visit(profile, url, work) {
+  const context = await launchProfile(profile);
+  try {
+    const page = await context.newPage();
+    await page.goto(url);
+    await page.waitForFunction('window.ready');
+    return { browser: context.browser()?.version(), ...(await work(page)) };
+  } finally {
+    await context.close();
+  }
+}
+
+async function main() {
+  ggufFile(options.model, options.type);
+  const pages = fileURLToPath(new URL('.', import.meta.url));
+  const site = await openSite({ '/library/': buildLibrary(), '/models/': CACHE, '/': pages });
+  const profile = mkdtempSync(join(tmpdir(), 'parley-load-'));
+  const url = `${site.url}page.html`;
+  const start = (page) =>
+    page.evaluate((given) => window.start(...given), [
+      `/models/${ggufName(options.model, options.type)}`,
+      Number(options.threads),
+      PROMPT,
+    ]);
+  const rounds = [];
+  try {
+    await visit(profile, url, start);
+    for (let round = 0; round < Number(options.rounds); round++) {
+      const read = await visit(profile, url, (page) => page.evaluate(() => window.bareRead()));
+      const taken = await visit(profile, url, start);
+      if (!taken.from_storage) throw new Error('the model was fetched again');
+      rounds.push({ read_ms: read.ms, read_bytes: read.bytes, ...taken });
+    }
+  } finally {
+    site.close();
+    rmSync(profile, { recursive: true, force: true });
+  }
+  const of = (key) => median(rounds.map((round) => round[key]));
+  const result = {
+    taken: new Date().toISOString(),
+    commit: describeCommit(),
+    machine: describeMachine(),
+    browser: `Chromium ${rounds[0].browser}`,
+    model: options.model,
+    type: options.type,
+    rounds,
+  };
+  mkdirSync(dirname(options.out), { recursive: true });
+  writeFileSync(options.out, `${JSON.stringify(result, null, 1)}\n`);
+  const heads = ['model', 'threads', 'bare read ms', 'load() ms', 'ratio', 'page to first token ms'];
+  const figures = [of('read_ms'), of('load_ms'), of('load_ms') / of('read_ms'), of('first_token_ms')].map(figure);
+  const row = [`${options.model} ${options.type.toUpperCase()}`, options.threads, ...figures];
+  process.stdout.write(`${markdownTable(heads, [row])}\n`);
+}
+
+await main().catch((error) => {
+  process.stderr.write(`load: ${error.stack}\n`);
+  process.exitCode = 1;
+});
