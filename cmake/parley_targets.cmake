@@ -87,9 +87,10 @@ function(parley_targets out)
   set(${out} ${targets} PARENT_SCOPE)
 endfunction()
 
-# A program for Node: it reads the real file system and may use as much memory as wasm32 has.
+# A program for Node: it reads the real file system and may use as much memory as wasm32 has. Linked without Binaryen's
+# passes, which take ten times as long as the rest of linking; the module that is shipped, and tested as such, has them.
 function(parley_link_for_node program)
-  target_link_options(${program} PRIVATE
+  target_link_options(${program} PRIVATE -O1
     -sENVIRONMENT=node,worker -sNODERAWFS=1 -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=4GB -sSTACK_SIZE=8MB
     -sEXIT_RUNTIME=1 -Wno-pthreads-mem-growth)
   if(PARLEY_THREADS)
