@@ -4,7 +4,8 @@
 #   scripts/build.sh        does nothing, quickly, when no input has changed since the last time
 #
 # The wasm builds are collected as build/wasm/BUILD/parley.{mjs,wasm}; web/ names their directory in dist/ by their hash
-# (the build id) and takes models/ in. MODEL_HOSTS replaces the hosts that the page may fetch models from.
+# (the build id) and takes models/ in. MODEL_HOSTS replaces the hosts that the page may fetch models from, PARLEY_HUB the
+# Hugging Face hub by a mirror of it.
 set -euo pipefail
 # shellcheck source=scripts/setup.sh
 . "$(dirname "${BASH_SOURCE[0]}")/setup.sh" build
@@ -37,7 +38,7 @@ done
 # Everything that ends up in dist/ or decides how; dist/ is made again when any of it has changed.
 inputs_hash() {
   {
-    echo "${MODEL_HOSTS-default}"
+    echo "${MODEL_HOSTS-default} ${PARLEY_HUB-default}"
     find build/wasm models web VERSION LICENSE CHANGELOG.md biome.json scripts/build.sh scripts/headers.mjs \
       scripts/third_party_notices.mjs scripts/notices_wasm.txt \
       \( -name node_modules -o -path web/dist -o -path web/test-results -o -name '*.tsbuildinfo' \) -prune \

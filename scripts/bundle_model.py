@@ -53,7 +53,9 @@ def main():
 
     path = MODELS / "catalog.json"
     catalog = json.loads(path.read_text()) if path.exists() else {"version": 1, "models": []}
-    catalog["models"] = [model for model in catalog["models"] if model["id"] != entry["id"]] + [entry]
+    ids = [model["id"] for model in catalog["models"]]
+    at = ids.index(entry["id"]) if entry["id"] in ids else len(ids)
+    catalog["models"][at : at + 1] = [entry]
     path.write_text(json.dumps(catalog, indent=2, ensure_ascii=False) + "\n")
     print(f"{entry['id']}: {len(data)} bytes in {len(parts)} parts, sha256 {digest}")
 

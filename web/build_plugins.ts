@@ -4,7 +4,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { extname, join, relative, resolve } from "node:path";
 import type { Plugin } from "vite";
-import { commonHeaders, contentSecurityPolicy, headersFile } from "../scripts/headers.mjs";
+import { commonHeaders, contentSecurityPolicy, headersFile, MODEL_HOSTS } from "../scripts/headers.mjs";
 
 const REPOSITORY = resolve(import.meta.dirname, "..");
 const WASM_DIRECTORY = resolve(process.env.PARLEY_WASM_DIR ?? join(REPOSITORY, "build/wasm"));
@@ -72,6 +72,8 @@ export function constants(wasm: WasmSet): Record<string, string> {
   return {
     __PARLEY_BUILD_ID__: JSON.stringify(wasm.id),
     __PARLEY_VERSION__: JSON.stringify(version),
+    __PARLEY_HUB__: JSON.stringify(process.env.PARLEY_HUB ?? "https://huggingface.co/"),
+    __PARLEY_MODEL_HOSTS__: JSON.stringify(MODEL_HOSTS),
     __PARLEY_HEADERS__: JSON.stringify(headers),
     __PARLEY_WASM_FILES__: JSON.stringify(wasm.byBuild),
   };

@@ -7,6 +7,8 @@ export default defineConfig({
   define: {
     __PARLEY_BUILD_ID__: '"testbuild"',
     __PARLEY_VERSION__: '"0.0.0"',
+    __PARLEY_HUB__: '"https://huggingface.co/"',
+    __PARLEY_MODEL_HOSTS__: "[]",
     __PARLEY_HEADERS__: "{}",
     __PARLEY_WASM_FILES__: "{}",
   },

@@ -17,15 +17,22 @@ export type Outcome<T> = { ok: true; value: T } | { ok: false; error: WireError 
 
 export interface WorkerSetup {
   baseUrl: string; // absolute, ends with a slash
+  hub: string; // absolute, ends with a slash
   build: BuildName | null; // for tests: this build and no other
   lock: string; // the worker holds this Web Lock for as long as it lives
 }
 
-export type WireSource = { kind: "name"; name: string } | { kind: "blob"; blob: Blob; name: string };
+export interface WireFile {
+  blob: Blob;
+  name: string;
+}
+
+export type WireSource = { kind: "name"; name: string } | { kind: "files"; files: WireFile[] };
 
 export interface WireLoadOptions {
   context: number; // 0: the model's own, at most 2,048
   threads: number; // 0: chosen by the worker
+  quantization: "q8_0" | "q4_0" | null; // null: what the model's entry says
 }
 
 export type Prompt =
@@ -80,4 +87,7 @@ export interface WorkerApi {
   verify(id: string): Promise<Outcome<{ ok: boolean; bad_parts: number }>>;
   remove(id: string): Promise<Outcome<void>>;
   storage(): Promise<Outcome<StorageState>>;
+  clear(): Promise<Outcome<void>>;
+  /** Copies the user's files into storage; the id of the model they make. */
+  add(call: number, files: WireFile[], quantization: "q8_0" | "q4_0"): Promise<Outcome<string>>;
 }

@@ -58,6 +58,7 @@ export interface WireError {
   code: ErrorCode;
   message: string;
   offset?: number;
+  bytes?: number;
 }
 
 const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
@@ -80,6 +81,8 @@ export class ParleyError extends Error {
   readonly code: ErrorCode;
   /** Bytes from the start of the file that is wrong, where that is known. */
   readonly offset: number | undefined;
+  /** With STORAGE_FULL: how many bytes to free; with OOM: how many were refused. */
+  readonly bytes: number | undefined;
   /** What the user can do about it. */
   readonly nextStep: string | undefined;
   /** With WORKER_CRASHED: what the reply held before. */
@@ -88,11 +91,12 @@ export class ParleyError extends Error {
   constructor(
     code: ErrorCode,
     message: string,
-    details: { offset?: number; cause?: unknown; delivered?: Delivered } = {},
+    details: { offset?: number; bytes?: number; cause?: unknown; delivered?: Delivered } = {},
   ) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
     this.code = code;
     this.offset = details.offset;
+    this.bytes = details.bytes;
     this.nextStep = NEXT_STEPS[code];
     this.delivered = details.delivered;
   }
@@ -117,6 +121,7 @@ export function toWire(error: unknown): WireError {
       code: error.code,
       message: error.message,
       ...(error.offset !== undefined && { offset: error.offset }),
+      ...(error.bytes !== undefined && { bytes: error.bytes }),
     };
   }
   if (isAbortError(error)) return { code: "ABORTED", message: "The operation was aborted." };
@@ -127,5 +132,5 @@ export function toWire(error: unknown): WireError {
 
 export function fromWire(error: WireError): Error {
   if (error.code === "ABORTED") return abortError();
-  return new ParleyError(error.code, error.message, { offset: error.offset });
+  return new ParleyError(error.code, error.message, { offset: error.offset, bytes: error.bytes });
 }

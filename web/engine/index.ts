@@ -1,7 +1,7 @@
 // Parley's library: createEngine() and what it returns, an OpenAI-shaped chat with a model that runs in a Web Worker on
 // the user's own processor. Everything heavy is the worker's; this side queues, supervises and shapes.
 import { requestedBuild } from "./builds";
-import type { GenerationRequest, WireSource } from "./contract";
+import type { GenerationRequest, WireFile, WireSource } from "./contract";
 import { ParleyError } from "./errors";
 import { chatRequest, checkMessages, completionRequest } from "./params";
 import {
@@ -52,11 +52,11 @@ class ParleyEngine implements Engine {
   #loading: Promise<unknown> = Promise.resolve();
 
   constructor(options: EngineOptions) {
-    const base = new URL(options.baseUrl ?? defaultBaseUrl(), globalThis.location.href).href;
-    const baseUrl = base.endsWith("/") ? base : `${base}/`;
+    const baseUrl = directory(options.baseUrl ?? defaultBaseUrl());
     this.#supervisor = new Supervisor({
       script: workerScript(baseUrl),
       baseUrl,
+      hub: directory(options.hub ?? __PARLEY_HUB__),
       build: requestedBuild(globalThis.location.search),
       onState: (state) => options.onState?.(state),
     });
@@ -71,6 +71,9 @@ class ParleyEngine implements Engine {
       verify: (id) => this.#call((api) => api.verify(id)),
       remove: (id) => this.#call((api) => api.remove(id)),
       storage: () => this.#call((api) => api.storage()),
+      clear: () => this.#call((api) => api.clear()),
+      add: (files, given = {}) =>
+        this.#supervisor.add(wireFiles(files instanceof Blob ? [files] : files), given),
     };
   }
 
@@ -188,9 +191,22 @@ class ParleyEngine implements Engine {
 function wireSource(source: ModelSource): WireSource {
   if (typeof source === "string") return { kind: "name", name: source };
   if (source instanceof URL) return { kind: "name", name: source.href };
-  if (source instanceof Blob) {
-    const name = "name" in source && typeof source.name === "string" ? source.name : "model.gguf";
-    return { kind: "blob", blob: source, name };
+  if (source instanceof Blob) return { kind: "files", files: wireFiles([source]) };
+  if (Array.isArray(source) && source.length > 0 && source.every((file) => file instanceof Blob)) {
+    return { kind: "files", files: wireFiles(source) };
   }
-  throw new ParleyError("BAD_ARG", "A model is a catalog id, an address or a file.");
+  throw new ParleyError("BAD_ARG", "A model is a catalog id, hf:owner/name, an address, a file or files.");
+}
+
+function wireFiles(files: readonly Blob[]): WireFile[] {
+  return files.map((blob) => {
+    const name = "name" in blob && typeof blob.name === "string" ? blob.name : "model.gguf";
+    return { blob, name };
+  });
+}
+
+/** An absolute address that ends with a slash. */
+function directory(address: string | URL): string {
+  const { href } = new URL(address, globalThis.location.href);
+  return href.endsWith("/") ? href : `${href}/`;
 }

@@ -1,6 +1,6 @@
 // Keeps a worker with the model in it: starts it, loads, and when it dies starts another and loads the same model again
 // from storage. Each worker is an epoch; whatever still comes from an earlier one is ignored.
-import type { WireLoadOptions, WireSource } from "./contract";
+import type { WireFile, WireLoadOptions, WireSource } from "./contract";
 import { isAbortError, ParleyError } from "./errors";
 import { orAborted } from "./turns";
 import type { BuildName, EngineState, LoadOptions, LoadProgress, ModelInfo } from "./types";
@@ -9,6 +9,7 @@ import { WorkerHandle } from "./worker_handle";
 export interface SupervisorOptions {
   script: string;
   baseUrl: string;
+  hub: string;
   build: BuildName | null;
   onState(state: EngineState): void;
 }
@@ -66,7 +67,8 @@ export class Supervisor {
 
   /** Loads a model in place of the one before, which is back again when that fails. */
   async load(source: WireSource, options: LoadOptions): Promise<ModelInfo> {
-    const wire = { context: options.context ?? 0, threads: options.threads ?? 0 };
+    const { context = 0, threads = 0, quantization = null } = options;
+    const wire = { context, threads, quantization };
     const before = this.#model;
     this.#setState({ state: "loading", progress: null });
     try {
@@ -138,6 +140,13 @@ export class Supervisor {
     options.onProgress?.(progress);
   }
 
+  /** Copies the user's files into storage; the state stays as it is. */
+  async add(files: WireFile[], options: LoadOptions): Promise<string> {
+    const handle = await this.worker();
+    const type = options.quantization ?? "q8_0";
+    return this.#cancellable(handle, options, (call) => handle.call((api) => api.add(call, files, type)));
+  }
+
   unload(): void {
     this.#recycle();
     this.#setState({ state: "idle" });
@@ -170,6 +179,7 @@ export class Supervisor {
     const epoch = this.#epoch;
     const setup = {
       baseUrl: this.#options.baseUrl,
+      hub: this.#options.hub,
       build: this.#options.build,
       lock: `parley-worker-${randomName()}`,
     };

@@ -1,7 +1,10 @@
 // The public types of the library: OpenAI's shapes where they exist, Parley's own for loading and storage.
 
-/** Where weights come from: a catalog id, the address of a GGUF file or of a catalog entry, or a file the user chose. */
-export type ModelSource = string | URL | Blob;
+/**
+ * Where weights come from: a catalog id, `hf:owner/name` for a repository of the Hugging Face hub, the address of a GGUF
+ * file or of a catalog entry, a GGUF file that the user chose, or the files of a checkpoint.
+ */
+export type ModelSource = string | URL | Blob | readonly File[];
 
 export interface ModelPreset {
   temperature?: number;
@@ -40,8 +43,15 @@ export interface CatalogEntry {
   context: number;
   chat_format: string;
   preset: ModelPreset;
-  import?: "q8_0" | "q4_0";
-  files: CatalogFile[];
+  import?: "q8_0" | "q4_0"; // what a checkpoint is converted to
+  files: CatalogFile[]; // empty with `hub`
+  /**
+   * A repository of the hub in place of `files`. `revision` is then a commit, or a branch whose commit is looked up at the
+   * first load and kept until the model is deleted.
+   */
+  hub?: { repository: string; file?: string };
+  download_bytes?: number; // about, with `hub`
+  memory_bytes?: number; // about, with the default context
 }
 
 export interface LoadProgress {
@@ -50,12 +60,19 @@ export interface LoadProgress {
   total: number;
   bytes_per_second?: number; // over the last seconds, while downloading
   seconds_left?: number;
-  waiting?: "offline" | "retry"; // nothing arrives now: no network, or the host failed and is asked again soon
+  /**
+   * Nothing new arrives now: there is no network; the host failed and is asked again soon; the host cannot resume, so what
+   * is here already is read again.
+   */
+  waiting?: "offline" | "retry" | "reread";
+  elsewhere?: boolean; // another tab is downloading it, this one waits
+  memory_bytes?: number; // that the model is going to take, while loading
 }
 
 export interface LoadOptions {
   context?: number; // tokens; the model's own, at most 2,048, when left out
   threads?: number; // 1 without cross-origin isolation
+  quantization?: "q8_0" | "q4_0"; // of a checkpoint, which is converted; what its entry says, or q8_0, when left out
   onProgress?: (progress: LoadProgress) => void;
   signal?: AbortSignal;
 }
@@ -246,8 +263,14 @@ export interface RequestOptions {
 export interface StoredModel {
   id: string;
   name: string;
-  bytes: number;
+  bytes: number; // stored
+  total_bytes: number; // of all that has to be fetched, or of the model once it is complete; 0 while not known
   complete: boolean;
+  revision: string;
+  license: string; // "" where nobody says
+  memory_bytes: number; // that the last load took, 0 before the first
+  entry?: CatalogEntry;
+  quantization?: "q8_0" | "q4_0"; // what its checkpoint was converted to
 }
 
 export interface StorageState {
@@ -272,6 +295,8 @@ export interface EngineOptions {
    * library was loaded from; in Parley's own page, the page's directory.
    */
   baseUrl?: string | URL;
+  /** A mirror of the Hugging Face hub for `hf:` names; the hub itself, or the build's PARLEY_HUB, when left out. */
+  hub?: string | URL;
   /** Called on every change of state. */
   onState?: (state: EngineState) => void;
 }
@@ -307,6 +332,10 @@ export interface Engine {
     verify(id: string): Promise<{ ok: boolean; bad_parts: number }>;
     remove(id: string): Promise<void>;
     storage(): Promise<StorageState>;
+    /** Deletes every model. */
+    clear(): Promise<void>;
+    /** Copies a file that the user chose into storage, a checkpoint converted; the id to load it by. */
+    add(files: File | readonly File[], options?: Omit<LoadOptions, "context" | "threads">): Promise<string>;
   };
   /** Starts a fresh worker and loads the same model again; the conversation is the caller's and is not lost. */
   restart(): Promise<void>;

@@ -76,12 +76,14 @@ export function makeMemory(build: BuildName, initialBytes: number, maximumBytes:
   const initial = Math.ceil(initialBytes / PAGE_BYTES);
   const maximum = Math.max(initial, Math.ceil(maximumBytes / PAGE_BYTES));
   if (maximum > 65536)
-    throw new ParleyError("OOM", `${initialBytes} bytes are more than WebAssembly has, 4 GiB.`);
+    throw new ParleyError("OOM", `${initialBytes} bytes are more than WebAssembly has, 4 GiB.`, {
+      bytes: initialBytes,
+    });
   try {
     return new WebAssembly.Memory({ initial, maximum, shared: usesThreads(build) });
   } catch (cause) {
     const text = `This browser would not give ${Math.ceil(initialBytes / 1e6)} MB for the model.`;
-    throw new ParleyError("OOM", text, { cause });
+    throw new ParleyError("OOM", text, { bytes: initialBytes, cause });
   }
 }
 

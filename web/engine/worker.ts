@@ -46,8 +46,12 @@ function theSetup(): WorkerSetup {
 }
 
 function theLibrary(): Promise<ModelLibrary> {
-  const { baseUrl } = theSetup();
-  library ??= openParts().then((store) => new ModelLibrary(baseUrl, store, browserWorld()));
+  const { baseUrl, hub } = theSetup();
+  library ??= openParts().then((store) => {
+    const opened = new ModelLibrary(baseUrl, store, browserWorld(), { hub });
+    void opened.sweep().catch(() => {}); // what is left over costs room, no more
+    return opened;
+  });
   return library;
 }
 
@@ -56,9 +60,19 @@ function theSession(): WasmSession {
   return loaded.session;
 }
 
-async function openSource(call: number, source: WireSource, signal: AbortSignal): Promise<ModelFile> {
-  if (source.kind === "blob") return openBlob(source.blob, source.name);
-  return (await theLibrary()).open(source.name, reporter(call), signal);
+async function openSource(
+  call: number,
+  source: WireSource,
+  { quantization }: WireLoadOptions,
+  signal: AbortSignal,
+): Promise<ModelFile> {
+  if (source.kind === "name") {
+    return (await theLibrary()).open(source.name, reporter(call), signal, quantization);
+  }
+  const files = source.files.map(({ blob, name }) => openBlob(blob, name));
+  const [only] = files;
+  if (files.length === 1 && only !== undefined && !/\.safetensors$/i.test(only.name)) return only;
+  return (await theLibrary()).add(files, quantization ?? "q8_0", reporter(call), signal);
 }
 
 function reporter(call: number) {
@@ -95,16 +109,20 @@ const api: WorkerApi = {
     cancellable(call, async (signal) => {
       // What is downloaded into this worker's memory would not outlive it.
       if (source.kind === "name" && (await theLibrary()).isVolatile) return;
-      await checkFile(await openSource(call, source, signal), loaderSetup(options), builds, signal);
+      await checkFile(await openSource(call, source, options, signal), loaderSetup(options), builds, signal);
     }),
 
   load: (call, source, options) =>
     cancellable(call, async (signal) => {
       const given = loaderSetup(options);
       prefetchBuild(given, builds, signal); // travels while the weights do
-      const file = await openSource(call, source, signal);
+      const file = await openSource(call, source, options, signal);
       loaded = await loadFile(file, given, builds, reporter(call), signal);
-      if (source.kind === "name") loaded.info.notices.push(...(await theLibrary()).notices);
+      if (source.kind === "name") {
+        const models = await theLibrary();
+        loaded.info.notices.push(...models.notices);
+        await models.remember(file.id, loaded.info.memory.actual_bytes);
+      }
       wanted = false;
       void warmUp(loaded.session, () => wanted, yieldToMessages);
       return loaded.info;
@@ -149,6 +167,12 @@ const api: WorkerApi = {
   verify: (id) => outcome(async () => (await theLibrary()).verify(id)),
   remove: (id) => outcome(async () => (await theLibrary()).remove(id)),
   storage: () => outcome(async () => (await theLibrary()).storage()),
+  clear: () => outcome(async () => (await theLibrary()).clear()),
+  add: (call, files, quantization) =>
+    cancellable(call, async (signal) => {
+      const opened = files.map(({ blob, name }) => openBlob(blob, name));
+      return (await (await theLibrary()).add(opened, quantization, reporter(call), signal)).id;
+    }),
 };
 
 Comlink.expose(api);

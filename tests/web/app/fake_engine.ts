@@ -16,6 +16,7 @@ import type {
   Notice,
   RequestOptions,
   StorageState,
+  StoredModel,
 } from "../../../web/engine/types";
 
 export interface FakeOptions {
@@ -247,10 +248,24 @@ export class FakeEngine implements Engine {
   }
 
   readonly models = {
-    stored: async () => [{ id: "parley-17m", name: "Parley 17M", bytes: MODEL_BYTES, complete: true }],
+    stored: async (): Promise<StoredModel[]> => [
+      {
+        id: "parley-17m",
+        name: "Parley 17M",
+        bytes: MODEL_BYTES,
+        total_bytes: MODEL_BYTES,
+        complete: true,
+        revision: "1",
+        license: "CC-BY-SA-4.0",
+        memory_bytes: 26_400_000,
+        entry: fakeEntry(this.options),
+      },
+    ],
     verify: async () => ({ ok: true, bad_parts: 0 }),
     remove: async () => {},
     storage: async (): Promise<StorageState> => this.options.storage ?? { backend: "opfs", persisted: false },
+    clear: async () => {},
+    add: async (files: File | readonly File[]) => `file:${(Array.isArray(files) ? files[0] : files)?.name}`,
   };
 
   async restart(): Promise<void> {

@@ -51,7 +51,7 @@ describe("loading", () => {
     expect(FakeWorker.last.url).toBe("https://host.example/chat/worker.js");
     expect(FakeWorker.last.setup).toMatchObject({ baseUrl: "https://host.example/chat/", build: "simd128" });
     expect(FakeWorker.last.loads).toEqual([
-      { source: { kind: "name", name: "tiny" }, options: { context: 32, threads: 2 } },
+      { source: { kind: "name", name: "tiny" }, options: { context: 32, threads: 2, quantization: null } },
     ]);
     expect(progress).toHaveBeenCalledWith({ phase: "load", loaded: 1, total: 2 });
     expect(kinds()).toEqual(["loading", "loading", "ready"]);

@@ -127,6 +127,8 @@ export class FakeWorker extends EventTarget {
       verify: () => ok({ ok: true, bad_parts: 0 }),
       remove: () => ok(undefined),
       storage: () => ok({ backend: "memory", persisted: false }),
+      clear: () => ok(undefined),
+      add: (_call, files) => ok(`file:${files[0]?.name}`),
     };
   }
 

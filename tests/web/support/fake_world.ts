@@ -8,6 +8,7 @@ export type Answer = (request: {
 }) => Response | Promise<Response>;
 
 export class FakeWorld implements World {
+  readonly stallMs = 30_000;
   readonly requests: string[] = [];
   readonly sleeps: number[] = [];
   readonly caches: (RequestCache | undefined)[] = [];

@@ -32,6 +32,8 @@ export const en = {
     download: (done: string, rate: string, left: string) => `${done}, ${rate}, ${left} left`,
     offline: (done: string) => `${done}, waiting for a connection`,
     retry: (done: string) => `${done}, waiting for the host`,
+    reread: (done: string) => `${done}, this host cannot resume: reading again from the start`,
+    elsewhere: (done: string) => `${done}, another tab is downloading it`,
     load: (done: string) => `Reading ${done} into memory`,
     label: "The model is loading",
   },

@@ -28,6 +28,8 @@ export const zh: Messages = {
     download: (done, rate, left) => `${done}，${rate}，还需 ${left}`,
     offline: (done) => `${done}，等待网络`,
     retry: (done) => `${done}，等待网站`,
+    reread: (done) => `${done}，该网站不支持续传，正在从头读取`,
+    elsewhere: (done) => `${done}，另一个标签页正在下载`,
     load: (done) => `正在读入内存 ${done}`,
     label: "模型载入中",
   },

@@ -73,6 +73,7 @@ export function progressText(phase: Phase & { phase: "loading" }): string {
   switch (progress.phase) {
     case "download":
       if (waiting !== undefined) return text[waiting](done);
+      if (progress.elsewhere) return text.elsewhere(done);
       if (rate === undefined || left === undefined || loaded < total * TELLING) return done;
       return text.download(done, formatRate(rate), formatSeconds(left));
     case "load":

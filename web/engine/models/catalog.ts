@@ -3,6 +3,7 @@
 import { ParleyError } from "../errors";
 import type { CatalogEntry, CatalogFile, CatalogPart, ModelPreset } from "../types";
 import { fetchBytes, retrying, type World } from "./download";
+import { HUB_REPOSITORY } from "./hub";
 
 const CATALOG_LIMIT = 4 << 20; // bytes
 const MOST_ENTRIES = 1000;
@@ -88,6 +89,13 @@ function parsePreset(value: unknown, where: string): ModelPreset {
   return preset;
 }
 
+function parseHub(value: unknown, where: string): NonNullable<CatalogEntry["hub"]> {
+  const hub = object(value, where);
+  const repository = text(hub.repository, `${where}.repository`);
+  if (!HUB_REPOSITORY.test(repository)) fail(`${where}.repository`, "owner/name");
+  return { repository, ...(hub.file !== undefined && { file: text(hub.file, `${where}.file`) }) };
+}
+
 /** One entry; `base` is the address of the file that it stands in. */
 export function parseEntry(value: unknown, base: string, where = "the entry"): CatalogEntry {
   const entry = object(value, where);
@@ -108,11 +116,15 @@ export function parseEntry(value: unknown, base: string, where = "the entry"): C
     context: count(entry.context, `${where}.context`),
     chat_format: field("chat_format"),
     preset: parsePreset(entry.preset, `${where}.preset`),
-    files: list(entry.files, `${where}.files`, 100).map((file, index) =>
-      parseFile(file, `${where}.files[${index}]`, base),
+    files: list(entry.hub === undefined ? entry.files : (entry.files ?? []), `${where}.files`, 100).map(
+      (file, index) => parseFile(file, `${where}.files[${index}]`, base),
     ),
   };
   if (entry.import === "q8_0" || entry.import === "q4_0") parsed.import = entry.import;
+  if (entry.hub !== undefined) parsed.hub = parseHub(entry.hub, `${where}.hub`);
+  for (const name of ["download_bytes", "memory_bytes"] as const) {
+    if (entry[name] !== undefined) parsed[name] = count(entry[name], `${where}.${name}`);
+  }
   return parsed;
 }
 

@@ -1,7 +1,8 @@
 // Fetches files part by part: retries with jittered backoff, waits while offline, counts bytes, and gives out only parts
 // whose SHA-256 is right. Storing them is left to library.ts.
 import { abortError, isAbortError, ParleyError, throwIfAborted } from "../errors";
-import type { CatalogPart, LoadProgress } from "../types";
+import type { CatalogPart } from "../types";
+import type { ProgressMeter } from "./progress";
 import { sha256Hex } from "./sha256";
 
 const PARALLEL = 3;
@@ -9,10 +10,10 @@ const TRIES = 6;
 const FIRST_WAIT_MS = 500;
 const LONGEST_WAIT_MS = 20_000;
 const LONGEST_RETRY_AFTER_MS = 60_000;
-const STALL_MS = 30_000; // without a byte
 
 /** What the world outside does; tests put their own in. */
 export interface World {
+  readonly stallMs: number; // the longest wait for a byte
   fetch(url: string, init: RequestInit): Promise<Response>;
   sleep(ms: number, signal: AbortSignal | undefined): Promise<void>;
   now(): number; // ms
@@ -24,92 +25,29 @@ export interface World {
 }
 
 /** A controller that aborts when `signal` does, or by itself. */
-function follower(signal: AbortSignal | undefined): AbortController {
+export function follower(signal: AbortSignal | undefined): AbortController {
   const controller = new AbortController();
   if (signal?.aborted) controller.abort();
   signal?.addEventListener("abort", () => controller.abort(), { once: true, signal: controller.signal });
   return controller;
 }
 
-/** Counts bytes, their rate over the last seconds, and the time left. */
-export class ProgressMeter {
-  #total: number; // 0 while it is not known
-  readonly #now: () => number;
-  readonly #report: (progress: LoadProgress) => void;
-  #loaded = 0;
-  #window: { at: number; loaded: number }[] = [];
-  #reported = Number.NEGATIVE_INFINITY;
-  #waiting: LoadProgress["waiting"];
-
-  constructor(total: number, stored: number, now: () => number, report: (progress: LoadProgress) => void) {
-    this.#total = total;
-    this.#loaded = stored;
-    this.#now = now;
-    this.#report = report;
-    this.#send();
-  }
-
-  /** `bytes` is negative when a part that failed must be fetched again. */
-  add(bytes: number): void {
-    this.#loaded += bytes;
-    this.#waiting = undefined;
-    if (this.#now() - this.#reported >= 100 || this.#loaded >= this.#total) this.#send();
-  }
-
-  /** Tells what add() held back, so that no one waits for the next byte to see the last. */
-  flush(): void {
-    this.#send();
-  }
-
-  expect(total: number): void {
-    this.#total = total;
-  }
-
-  wait(why: LoadProgress["waiting"]): void {
-    this.#waiting = why;
-    this.#send();
-  }
-
-  #send(): void {
-    const now = this.#now();
-    this.#reported = now;
-    this.#window = this.#window.filter(({ at }) => now - at < 3000);
-    this.#window.push({ at: now, loaded: this.#loaded });
-    const first = this.#window[0] ?? { at: now, loaded: this.#loaded };
-    const seconds = (now - first.at) / 1000;
-    const rate = seconds > 0.2 ? Math.max(0, this.#loaded - first.loaded) / seconds : 0;
-    const loaded = this.#total > 0 ? Math.min(this.#loaded, this.#total) : this.#loaded;
-    const progress: LoadProgress = { phase: "download", loaded, total: this.#total };
-    if (this.#waiting !== undefined) {
-      progress.waiting = this.#waiting;
-    } else if (rate > 0) {
-      progress.bytes_per_second = rate;
-      if (this.#total > 0) progress.seconds_left = (this.#total - loaded) / rate;
-    }
-    this.#report(progress);
-  }
-}
-
-/** Fetches `parts`, three at a time, and hands each to `keep` once its hash is right. The first failure stops the rest. */
-export async function fetchParts(
-  parts: readonly CatalogPart[],
-  keep: (part: CatalogPart, bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
-  meter: ProgressMeter,
-  world: World,
+/** Runs `work` for each of `items`, three at a time. The first failure stops the rest and is thrown. */
+export async function inParallel<T>(
+  items: readonly T[],
   signal: AbortSignal | undefined,
+  work: (item: T, signal: AbortSignal) => Promise<void>,
 ): Promise<void> {
   const stop = follower(signal);
-  const queue = parts.values();
-  const work = async () => {
-    for (const part of queue) {
+  const queue = items.values();
+  const worker = async () => {
+    for (const item of queue) {
       throwIfAborted(stop.signal);
-      const bytes = await fetchPart(part, meter, world, stop.signal);
-      await keep(part, bytes);
-      meter.flush();
+      await work(item, stop.signal);
     }
   };
-  const workers = Array.from({ length: PARALLEL }, () =>
-    work().catch((error: unknown) => {
+  const workers = Array.from({ length: Math.min(PARALLEL, items.length) }, () =>
+    worker().catch((error: unknown) => {
       stop.abort();
       throw error;
     }),
@@ -119,6 +57,20 @@ export async function fetchParts(
   const failures = results.filter((result) => result.status === "rejected").map((result) => result.reason);
   const [failure] = [...failures.filter((error) => !isAbortError(error)), ...failures];
   if (failure !== undefined) throw failure;
+}
+
+/** Fetches `parts` and hands each to `keep` once its hash is right. */
+export function fetchParts(
+  parts: readonly CatalogPart[],
+  keep: (part: CatalogPart, bytes: Uint8Array<ArrayBuffer>) => Promise<void>,
+  meter: ProgressMeter,
+  world: World,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  return inParallel(parts, signal, async (part, running) => {
+    await keep(part, await fetchPart(part, meter, world, running));
+    meter.flush();
+  });
 }
 
 async function fetchPart(
@@ -135,15 +87,8 @@ async function fetchPart(
       meter.add(bytes);
     };
     try {
-      // A wrong part may sit in the browser's cache, so it is not asked again.
-      const bytes = await fetchBytes(
-        part.url,
-        part.bytes,
-        count,
-        world,
-        signal,
-        wrong > 0 ? "reload" : "default",
-      );
+      // The browser's own cache would hold every part twice, and wrong ones and refusals for a while.
+      const bytes = await fetchBytes(part.url, part.bytes, count, world, signal, "no-store");
       if (bytes.length === part.bytes && (await sha256Hex(bytes)) === part.sha256) return bytes;
       wrong += 1;
       const error = new ParleyError("HASH_MISMATCH", describeWrongPart(part, bytes));
@@ -155,15 +100,14 @@ async function fetchPart(
   });
 }
 
-/** A failure that is worth another try, after `waitMs` at least. */
-class Retry extends Error {
-  readonly failure: ParleyError;
-  readonly waitMs: number;
-
-  constructor(failure: ParleyError, waitMs = 0) {
+/** A failure that is worth another try, after `waitMs` at least, and at most `most` tries in all. */
+export class Retry extends Error {
+  constructor(
+    readonly failure: ParleyError,
+    readonly waitMs = 0,
+    readonly most = Number.POSITIVE_INFINITY,
+  ) {
     super(failure.message);
-    this.failure = failure;
-    this.waitMs = waitMs;
   }
 }
 
@@ -191,7 +135,7 @@ export async function retrying<T>(
         tries = 0;
         continue;
       }
-      if (tries >= most) throw error.failure;
+      if (tries >= Math.min(most, error.most)) throw error.failure;
       meter?.wait("retry");
       const backoff = Math.min(LONGEST_WAIT_MS, FIRST_WAIT_MS * 2 ** (tries - 1)) * (0.5 + world.random());
       await world.sleep(Math.max(backoff, error.waitMs), signal);
@@ -229,18 +173,27 @@ export async function fetchBytes(
   return bytes;
 }
 
+/** Carries what `onAnswer` threw past the handling of network failures. */
+class Answered extends Error {
+  constructor(override readonly cause: unknown) {
+    super();
+  }
+}
+
+/** The body of one answer as it comes, after `onAnswer` has seen its headers. Throws Retry for what may go better again. */
 export async function* fetchChunks(
   url: string,
   world: World,
   signal: AbortSignal | undefined,
   cache: RequestCache,
   onAnswer?: (response: Response) => void,
+  headers: Record<string, string> = {},
 ): AsyncGenerator<Uint8Array<ArrayBuffer>> {
   const stalled = follower(signal);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const watch = () => {
     clearTimeout(timer);
-    timer = setTimeout(() => stalled.abort(), STALL_MS);
+    timer = setTimeout(() => stalled.abort(), world.stallMs);
   };
   try {
     watch();
@@ -248,10 +201,16 @@ export async function* fetchChunks(
       credentials: "omit",
       referrerPolicy: "no-referrer",
       cache,
+      headers,
       signal: stalled.signal,
     });
     if (!response.ok) throw statusError(url, response);
-    onAnswer?.(response);
+    try {
+      onAnswer?.(response);
+    } catch (error) {
+      void response.body?.cancel().catch(() => {});
+      throw new Answered(error);
+    }
     if (response.body === null) return;
     const reader = response.body.getReader();
     try {
@@ -266,6 +225,7 @@ export async function* fetchChunks(
     }
   } catch (error) {
     if (signal?.aborted) throw abortError();
+    if (error instanceof Answered) throw error.cause;
     if (error instanceof Retry || error instanceof ParleyError) throw error;
     if (world.blocked(url)) {
       throw new ParleyError(
@@ -273,7 +233,7 @@ export async function* fetchChunks(
         `This page's policy does not let it fetch from ${new URL(url).host}.`,
       );
     }
-    const why = stalled.signal.aborted ? `no byte came for ${STALL_MS / 1000} s` : messageOf(error);
+    const why = stalled.signal.aborted ? `no byte came for ${world.stallMs / 1000} s` : messageOf(error);
     throw new Retry(new ParleyError("NETWORK", `${url} could not be fetched: ${why}`, { cause: error }));
   } finally {
     clearTimeout(timer);
@@ -287,7 +247,9 @@ function statusError(url: string, response: Response): Error {
     "HTTP_STATUS",
     `${url} answered ${[status, response.statusText].join(" ").trimEnd()}.`,
   );
-  const passing = status === 408 || status === 425 || status === 429 || status >= 500;
+  // A signed address that has expired: the original one leads to a new one.
+  const expired = response.redirected && (status === 401 || status === 403 || status === 410);
+  const passing = status === 408 || status === 425 || status === 429 || status >= 500 || expired;
   return passing ? new Retry(error, retryAfterMs(response.headers.get("Retry-After"))) : error;
 }
 
@@ -298,18 +260,25 @@ export function retryAfterMs(value: string | null, now = Date.now()): number {
   return Number.isFinite(ms) ? Math.min(Math.max(ms, 0), LONGEST_RETRY_AFTER_MS) : 0;
 }
 
-/** Says what came instead of a part, where it can be told. */
-export function describeWrongPart(part: CatalogPart, bytes: Uint8Array): string {
+/** What a file is that is no model, where it can be told; null for anything else. */
+export function describeImpostor(bytes: Uint8Array): string | null {
   const start = new TextDecoder("utf-8", { fatal: false })
     .decode(bytes.subarray(0, 256))
     .trimStart()
     .toLowerCase();
   if (start.startsWith("<!doctype html") || start.startsWith("<html")) {
-    return `${part.url} is an HTML page, not a part of the model: a login or error page, perhaps.`;
+    return "an HTML page, not a part of the model: a login or error page, perhaps";
   }
   if (start.startsWith("version https://git-lfs.github.com/spec/")) {
-    return `${part.url} is a Git LFS pointer, not the file it points to.`;
+    return "a Git LFS pointer, not the file it points to";
   }
+  return null;
+}
+
+/** Says what came instead of a part, where it can be told. */
+export function describeWrongPart(part: CatalogPart, bytes: Uint8Array): string {
+  const what = describeImpostor(bytes);
+  if (what !== null) return `${part.url} is ${what}.`;
   if (bytes.length !== part.bytes) {
     const size =
       bytes.length > part.bytes ? `more than the ${part.bytes}` : `${bytes.length} of ${part.bytes}`;
@@ -336,6 +305,28 @@ function sleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
   });
 }
 
+const LOOK_MS = 1000;
+const TRY_MS = 15_000; // a browser that calls itself offline may be wrong
+
+/** Not every browser tells a worker when the network is back, so this looks, too. */
+function whenOnline(signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const began = performance.now();
+    const end = follower(signal);
+    const settle = () => {
+      end.abort();
+      if (signal?.aborted) reject(abortError());
+      else resolve();
+    };
+    const timer = setInterval(() => {
+      if (navigator.onLine !== false || performance.now() - began > TRY_MS) settle();
+    }, LOOK_MS);
+    end.signal.addEventListener("abort", () => clearInterval(timer));
+    globalThis.addEventListener("online", settle, { once: true, signal: end.signal });
+    signal?.addEventListener("abort", settle, { once: true });
+  });
+}
+
 /** The world of a browser's worker. */
 export function browserWorld(): World {
   const blockedHosts = new Set<string>();
@@ -344,16 +335,13 @@ export function browserWorld(): World {
     if (URL.canParse(blockedURI)) blockedHosts.add(new URL(blockedURI).host);
   });
   return {
+    stallMs: 30_000,
     fetch: (url, init) => fetch(url, init),
     sleep,
     now: () => performance.now(),
     random: () => Math.random(),
     online: () => navigator.onLine !== false,
-    whenOnline: (signal) =>
-      new Promise((resolve, reject) => {
-        globalThis.addEventListener("online", () => resolve(), { once: true });
-        signal?.addEventListener("abort", () => reject(abortError()), { once: true });
-      }),
+    whenOnline,
     blocked: (url) => blockedHosts.has(new URL(url).host),
   };
 }

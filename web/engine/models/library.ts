@@ -1,61 +1,81 @@
-// Model files as the worker sees them: finds what a source names, fetches and stores what is missing, gives out parts in
-// order, checks and deletes. How a part travels is download.ts's, where it lies part_store.ts's.
+// Model files as the worker sees them: finds what a source names, has what is missing fetched, converted and stored, gives
+// out parts in order, checks and deletes. How parts travel is file_download.ts's and download.ts's, where they lie shelf.ts's.
 import { ParleyError, throwIfAborted } from "../errors";
-import type {
-  CatalogEntry,
-  CatalogFile,
-  CatalogPart,
-  LoadProgress,
-  Notice,
-  StorageState,
-  StoredModel,
-} from "../types";
-import { fetchJson, parseCatalog, parseEntry, parseJson } from "./catalog";
-import { checksum } from "./checksum";
-import { fetchChunks, fetchParts, ProgressMeter, retrying, type World } from "./download";
-import { isQuotaError, MemoryParts, type OpenedStore, type PartStore } from "./part_store";
-import { DatabaseRecords, MemoryRecords, type ModelRecord, type Records } from "./records";
-import { Sha256, sha256Hex } from "./sha256";
+import type { CatalogEntry, LoadProgress, Notice, StorageState, StoredModel } from "../types";
+import { fetchJson, parseCatalog } from "./catalog";
+import { fetchParts, type World } from "./download";
+import { exclusively } from "./download_lock";
+import { fetchFile } from "./file_download";
+import { FileKeeper } from "./file_keeper";
+import type { OpenedStore } from "./part_store";
+import { ProgressMeter } from "./progress";
+import { type FileRecord, type ModelRecord, type PartRef, partsOf } from "./records";
+import { Sha256 } from "./sha256";
+import { Shelf } from "./shelf";
+import { findSource, type Source, type SourceFile, sourceOf } from "./sources";
 
 export const PART_BYTES = 4 << 20;
-
-/** A model file whose parts are all at hand. */
-export interface ModelFile {
-  id: string;
+/** A file that can be read part by part. */
+export interface PartedFile {
   name: string;
-  entry: CatalogEntry | undefined;
   bytes: number;
   partCount: number;
-  fromStorage: boolean; // nothing had to be fetched
-  /** Reads part `index` into `target` (at least PART_BYTES long) and says how many bytes it has. */
+  /** Reads part `index` into `target` (at least as long as a part) and says how many bytes it has. */
   read(index: number, target: Uint8Array): Promise<number>;
+}
+
+/** A model file whose parts are all at hand. */
+export interface ModelFile extends PartedFile {
+  id: string;
+  entry: CatalogEntry | undefined;
+  fromStorage: boolean; // nothing had to be fetched
   /** Releases what only loading needed. */
   close(): Promise<void>;
 }
 
 export type Report = (progress: LoadProgress) => void;
+export type ImportType = "q8_0" | "q4_0";
+
+/** Makes a GGUF file of a checkpoint's files and hands it to `write` front to back. */
+export type Convert = (
+  files: readonly PartedFile[],
+  type: ImportType,
+  name: string,
+  write: (bytes: Uint8Array) => Promise<void>,
+  report: Report,
+  signal: AbortSignal,
+) => Promise<void>;
+
+export interface LibraryOptions {
+  hub?: string;
+  partBytes?: number; // of files without parts of their own
+  convert?: Convert;
+}
 
 export class ModelLibrary {
   readonly #baseUrl: string;
   readonly #world: World;
-  readonly #parts: PartStore;
-  readonly #records: Records;
-  readonly #overflow = new MemoryParts(); // for parts that storage had no room for
-  readonly #overflowRecords = new MemoryRecords();
-  readonly notices: Notice[] = [];
+  readonly #shelf: Shelf;
+  readonly #hub: string;
+  readonly #partBytes: number;
+  readonly #convert: Convert | undefined;
 
-  constructor(baseUrl: string, store: OpenedStore, world: World) {
+  constructor(baseUrl: string, store: OpenedStore, world: World, options: LibraryOptions = {}) {
     this.#baseUrl = baseUrl;
     this.#world = world;
-    this.#parts = store.parts;
-    this.#records = store.database === null ? new MemoryRecords() : new DatabaseRecords(store.database);
-    if (store.parts.backend === "indexeddb") this.#notice("STORAGE_INDEXEDDB", store.refused);
-    if (store.parts.backend === "memory") this.#notice("STORAGE_MEMORY", store.refused);
+    this.#shelf = new Shelf(store);
+    this.#hub = options.hub ?? __PARLEY_HUB__;
+    this.#partBytes = options.partBytes ?? PART_BYTES;
+    this.#convert = options.convert;
+  }
+
+  get notices(): Notice[] {
+    return this.#shelf.notices;
   }
 
   /** True when nothing that is fetched outlives this worker. */
   get isVolatile(): boolean {
-    return this.#parts.backend === "memory";
+    return this.#shelf.isVolatile;
   }
 
   /** The host's catalog; where there is no network, what is stored. */
@@ -65,336 +85,406 @@ export class ModelLibrary {
       return parseCatalog(await fetchJson(url, this.#world, signal, 1), url);
     } catch (error) {
       if (!(error instanceof ParleyError) || error.code === "BAD_JSON") throw error;
-      const models = await this.#records.models();
+      const models = await this.#shelf.models();
       const stored = models.flatMap(({ entry, complete }) => (complete && entry !== null ? [entry] : []));
       return stored.length > 0 ? stored : parseCatalog(await fetchJson(url, this.#world, signal), url);
     }
   }
 
-  /** Finds, fetches and stores what `name` means: a catalog id, or the address of an entry (.json) or of a GGUF file. */
-  async open(name: string, report: Report, signal: AbortSignal): Promise<ModelFile> {
-    const entry = await this.#findEntry(name, signal);
-    if (entry === undefined) return this.#openAddress(new URL(name, this.#baseUrl).href, report, signal);
-    const [file] = entry.files;
-    if (file === undefined || entry.files.length > 1 || entry.import !== undefined) {
-      throw new ParleyError(
-        "UNSUPPORTED_MODEL",
-        `${entry.name} is not one GGUF file; the command line converts it.`,
-      );
-    }
-    return file.parts === undefined
-      ? this.#openStream(entry.id, entry.name, entry, file, report, signal)
-      : this.#openParts(entry, file.parts, report, signal);
+  /**
+   * Finds, fetches, converts and stores what `name` means: a catalog id, `hf:owner/name`, or the address of a GGUF file or
+   * of a catalog entry (.json). `type`: what a checkpoint becomes, when not what its entry says.
+   */
+  async open(
+    name: string,
+    report: Report,
+    signal: AbortSignal,
+    type: ImportType | null = null,
+  ): Promise<ModelFile> {
+    const source = await findSource(
+      name,
+      type,
+      {
+        baseUrl: this.#baseUrl,
+        hub: this.#hub,
+        world: this.#world,
+        catalog: (running) => this.catalog(running),
+        stored: (id) => this.#shelf.model(id),
+      },
+      signal,
+    );
+    let fetched = false;
+    const obtain = () =>
+      exclusively(source.id, report, signal, async (tell, running) => {
+        const before = await this.#shelf.model(source.id);
+        if (before?.complete && isOf(before, source) && (await this.#isThere(before.file))) return before;
+        fetched = true;
+        return this.#obtain(source, before, tell, running);
+      });
+    const record = await obtain();
+    return this.#modelFile(record, !fetched, obtain);
+  }
+
+  /** A file or a checkpoint's files that the user chose, made into a stored model `file:NAME`. */
+  async add(
+    files: readonly PartedFile[],
+    type: ImportType,
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<ModelFile> {
+    const name = modelName(files);
+    const id = `file:${name}`;
+    return exclusively(id, report, signal, async (tell, running) => {
+      const [only] = files;
+      const record = newRecord({ id, name, revision: "", license: "", files: [], import: null, entry: null });
+      const before = await this.#shelf.model(id);
+      record.old = before === undefined ? [] : partsOf(before);
+      if (files.length === 1 && only !== undefined && /\.gguf$/i.test(only.name)) {
+        await this.#shelf.makeRoom(only.bytes);
+        const meter = new ProgressMeter(only.bytes, 0, this.#world.now, tell);
+        const writer = await this.#writer(record);
+        const buffer = new Uint8Array(PART_BYTES);
+        for (let index = 0; index < only.partCount; index++) {
+          throwIfAborted(running);
+          const bytes = buffer.subarray(0, await only.read(index, buffer));
+          await writer.write(bytes);
+          meter.add(bytes.length);
+        }
+        await writer.end();
+      } else {
+        record.import = type;
+        await this.#makeFile(record, files, tell, running);
+      }
+      await this.#commit(record);
+      return this.#modelFile(record, false, async () => {
+        throw new ParleyError("CHECKSUM", `A part of ${name} is damaged; choose its file again.`);
+      });
+    });
   }
 
   async stored(): Promise<StoredModel[]> {
-    const models = await this.#records.models();
+    const models = await this.#shelf.models();
     return Promise.all(
-      models.map(async ({ id, name, parts, complete }) => {
-        const known = await Promise.all(parts.map(({ sha256 }) => this.#records.part(sha256)));
-        return { id, name, bytes: known.reduce((sum, part) => sum + (part?.bytes ?? 0), 0), complete };
+      models.map(async (model) => {
+        const parts = unique(partsOf(model));
+        const known = await Promise.all(parts.map(({ sha256 }) => this.#shelf.storedBytes(sha256)));
+        const { id, name, complete, revision, license, import: type, memory_bytes } = model;
+        const wanted = complete || type === null ? [model.file] : model.sources;
+        return {
+          id,
+          name,
+          bytes: known.reduce((sum, bytes) => sum + bytes, 0),
+          total_bytes: wanted.reduce((sum, { bytes }) => sum + bytes, 0),
+          complete,
+          revision,
+          license,
+          memory_bytes,
+          ...(model.entry !== null && { entry: model.entry }),
+          ...(type !== null && { quantization: type }),
+        };
       }),
     );
   }
 
   /** Reads and hashes every part again; bad ones are forgotten, so that the next load fetches them. */
   async verify(id: string): Promise<{ ok: boolean; bad_parts: number }> {
-    const record = await this.#records.model(id);
+    const record = await this.#shelf.model(id);
     if (record === undefined) throw new ParleyError("NOT_FOUND", `${id} is not stored.`);
     const bytes = new Uint8Array(PART_BYTES);
     let bad = 0;
-    for (const part of record.parts) {
-      const known = await this.#records.part(part.sha256);
-      if (known === undefined) {
-        bad += record.complete ? 1 : 0;
-        continue;
-      }
-      const length = await this.#parts.read(part.sha256, bytes).catch(() => -1);
-      if (length === part.bytes && (await sha256Hex(bytes.slice(0, length))) === part.sha256) continue;
-      bad += 1;
-      await this.#forget(part.sha256);
+    for (const part of partsOf(record)) {
+      const state = await this.#shelf.verify(part, bytes);
+      if (state === "bad" || (state === "absent" && record.complete)) bad += 1;
     }
     return { ok: bad === 0 && record.complete, bad_parts: bad };
   }
 
-  /** Deletes a model's record first and then the parts that no other model has. */
   async remove(id: string): Promise<void> {
-    const record = await this.#records.model(id);
-    if (record === undefined) return;
-    await this.#records.removeModel(id);
-    await this.#forgetUnused(record.parts);
+    const record = await this.#shelf.model(id);
+    if (record !== undefined) await this.#shelf.removeModel(record);
   }
 
-  async storage(): Promise<StorageState> {
-    const state: StorageState = { backend: this.#parts.backend, persisted: false };
-    const manager = navigator.storage as StorageManager | undefined;
-    try {
-      const estimate = await manager?.estimate();
-      if (estimate?.usage !== undefined) state.usage_bytes = estimate.usage;
-      if (estimate?.quota !== undefined) state.quota_bytes = estimate.quota;
-      state.persisted = (await manager?.persisted()) ?? false;
-    } catch {
-      // A browser that refuses storage refuses figures too.
-    }
-    return state;
+  async clear(): Promise<void> {
+    for (const record of await this.#shelf.models()) await this.#shelf.removeModel(record);
+    await this.#shelf.sweep();
   }
 
-  async #findEntry(name: string, signal: AbortSignal): Promise<CatalogEntry | undefined> {
-    const path = URL.canParse(name, this.#baseUrl) ? new URL(name, this.#baseUrl).pathname : "";
-    if (path.endsWith(".json")) {
-      const url = new URL(name, this.#baseUrl).href;
-      return parseEntry(parseJson(await fetchJson(url, this.#world, signal)), url);
-    }
-    if (path.endsWith(".gguf")) return undefined;
-    const entry =
-      (await this.catalog(signal)).find(({ id }) => id === name) ?? (await this.#records.model(name))?.entry;
-    if (!entry && !/^https?:/.test(name)) {
-      throw new ParleyError("NOT_FOUND", `The catalog has no model '${name.slice(0, 200)}'.`);
-    }
-    return entry ?? undefined;
+  /** Keeps what a load took, to be said before the next one. */
+  async remember(id: string, memoryBytes: number): Promise<void> {
+    const record = await this.#shelf.model(id);
+    if (record !== undefined) await this.#shelf.putModel({ ...record, memory_bytes: memoryBytes });
   }
 
-  async #openParts(
-    entry: CatalogEntry,
-    parts: CatalogPart[],
-    report: Report,
-    signal: AbortSignal,
-  ): Promise<ModelFile> {
-    const fetched = await this.#exclusively(entry.id, signal, async () => {
-      const record: ModelRecord = {
-        id: entry.id,
-        name: entry.name,
-        bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
-        parts: parts.map(({ sha256, bytes }) => ({ sha256, bytes })),
-        complete: false,
-        entry,
-      };
-      const before = (await this.#records.model(entry.id))?.parts ?? [];
-      const missing = await this.#missing(parts);
-      if (missing.length > 0) {
-        // The parts of an older revision stay listed until this one is whole, so that nothing is ever lost sight of.
-        await this.#putModel({ ...record, parts: unique([...record.parts, ...before]) });
-        const absent = missing.reduce((sum, part) => sum + part.bytes, 0);
-        const meter = new ProgressMeter(record.bytes, record.bytes - absent, this.#world.now, report);
-        await fetchParts(
-          missing,
-          (part, bytes) => this.#keep(part.sha256, bytes),
-          meter,
-          this.#world,
-          signal,
-        );
-      }
-      await this.#commit(record);
-      await this.#forgetUnused(before);
-      return missing.length > 0;
-    });
-    const refetch = (index: number) => this.#refetch(parts[index] as CatalogPart, report, signal);
-    return this.#file(entry.id, entry.name, entry, parts, !fetched, refetch);
+  storage(): Promise<StorageState> {
+    return this.#shelf.storage();
   }
 
-  /** A file without parts of its own: one GET, cut into parts as it comes. */
-  async #openStream(
-    id: string,
-    name: string,
-    entry: CatalogEntry | undefined,
-    file: Partial<CatalogFile> & { url: string },
-    report: Report,
-    signal: AbortSignal,
-  ): Promise<ModelFile> {
-    let fetched = false;
-    const record = await this.#exclusively(id, signal, async () => {
-      const before = await this.#records.model(id);
-      if (before?.complete && (await this.#missing(before.parts)).length === 0) return before;
-      fetched = true;
-      return this.#fetchStream(id, name, entry ?? null, file, report, signal);
-    });
-    return this.#file(id, name, entry, record.parts, !fetched, async () => {
-      await this.#exclusively(id, signal, () =>
-        this.#fetchStream(id, name, entry ?? null, file, report, signal),
-      );
-    });
+  /** Clears up after tabs that died, unless one is fetching now. */
+  async sweep(): Promise<void> {
+    const held = (await globalThis.navigator?.locks?.query())?.held ?? [];
+    if (held.some(({ name }) => name?.startsWith("parley-download-"))) return;
+    await this.#shelf.sweep();
   }
 
-  #openAddress(url: string, report: Report, signal: AbortSignal): Promise<ModelFile> {
-    const name = decodeURIComponent(new URL(url).pathname.split("/").at(-1) ?? url);
-    return this.#openStream(url, name, undefined, { url }, report, signal);
-  }
-
-  async #fetchStream(
-    id: string,
-    name: string,
-    entry: CatalogEntry | null,
-    file: Partial<CatalogFile> & { url: string },
+  async #obtain(
+    source: Source,
+    before: ModelRecord | undefined,
     report: Report,
     signal: AbortSignal,
   ): Promise<ModelRecord> {
-    return retrying(this.#world, null, signal, async () => {
-      const record: ModelRecord = { id, name, bytes: file.bytes ?? 0, parts: [], complete: false, entry };
-      const whole = new Sha256();
-      const meter = new ProgressMeter(file.bytes ?? 0, 0, this.#world.now, report);
-      let part = new Uint8Array(PART_BYTES);
-      let used = 0;
-      const finishPart = async () => {
-        const bytes = part.slice(0, used);
-        const sha256 = await sha256Hex(bytes);
-        if ((await this.#recordOf(sha256)) === undefined) await this.#keep(sha256, bytes);
-        record.parts.push({ sha256, bytes: used });
-        await this.#putModel(record);
-        part = new Uint8Array(PART_BYTES);
-        used = 0;
-      };
-      const chunks = fetchChunks(file.url, this.#world, signal, "default", ({ headers }) => {
-        const coded = headers.has("Content-Encoding"); // then the length is that of what travels
-        if (file.bytes === undefined && !coded) meter.expect(Number(headers.get("Content-Length") ?? 0));
-      });
-      for await (const chunk of chunks) {
-        if (file.sha256 !== undefined) whole.update(chunk);
-        meter.add(chunk.length);
-        for (let at = 0; at < chunk.length; ) {
-          const take = Math.min(PART_BYTES - used, chunk.length - at);
-          part.set(chunk.subarray(at, at + take), used);
-          used += take;
-          at += take;
-          if (used === PART_BYTES) await finishPart();
-        }
+    const record = newRecord(source, before);
+    if (source.import === null) {
+      if (source.files.length !== 1) {
+        throw new ParleyError("UNSUPPORTED_MODEL", `${source.name} is not one GGUF file.`);
       }
-      if (used > 0) await finishPart();
-      record.bytes = record.parts.reduce((sum, { bytes }) => sum + bytes, 0);
-      if (file.sha256 !== undefined && whole.hex() !== file.sha256) {
-        await this.remove(id);
-        throw new ParleyError("HASH_MISMATCH", `${file.url} has another SHA-256 than the catalog names.`);
-      }
-      await this.#commit(record);
-      return record;
-    });
+      await this.#fetchAll(record, source.files, [record.file], report, signal);
+    } else {
+      await this.#fetchAll(record, source.files, record.sources, report, signal);
+      const files = record.sources.map((file) => this.#partedFile(file));
+      await this.#makeFile(record, files, report, signal);
+    }
+    await this.#commit(record);
+    return record;
   }
 
-  #file(
-    id: string,
-    name: string,
-    entry: CatalogEntry | undefined,
-    parts: readonly { sha256: string; bytes: number }[],
-    fromStorage: boolean,
-    refetch: (index: number) => Promise<void>,
-  ): ModelFile {
+  async #fetchAll(
+    record: ModelRecord,
+    wanted: readonly SourceFile[],
+    files: readonly FileRecord[],
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const keepers = await Promise.all(files.map((file) => FileKeeper.open(this.#shelf, record, file)));
+    const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
+    const stored = keepers.reduce((sum, { presentBytes }) => sum + presentBytes, 0);
+    await this.#shelf.makeRoom(total - stored);
+    await this.#shelf.putModel(record);
+    const unknown = files.flatMap(({ bytes, url }) => (bytes === 0 ? [url] : []));
+    const meter = new ProgressMeter(total, stored, this.#world.now, report, unknown);
+    for (const [index, keeper] of keepers.entries()) {
+      const file = wanted[index] as SourceFile;
+      if (file.parts !== undefined) {
+        const missing = file.parts.filter((_, part) => !keeper.present.has(part));
+        const keep = async (part: PartRef, bytes: Uint8Array<ArrayBuffer>) => {
+          await this.#shelf.keep(part.sha256, bytes);
+        };
+        await fetchParts(missing, keep, meter, this.#world, signal);
+      } else if (!keeper.isWhole || !keeper.file.checked) {
+        await this.#fetchUnparted(file, keeper, meter, signal);
+      }
+    }
+  }
+
+  async #fetchUnparted(
+    file: SourceFile,
+    keeper: FileKeeper,
+    meter: ProgressMeter,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { url, bytes, sha256 } = file;
+    const task = { url, bytes, partBytes: this.#partBytes, certain: sha256 !== "" };
+    for (let tries = 1; ; tries++) {
+      await fetchFile(task, keeper, meter, this.#world, signal, tries === 1);
+      if (sha256 === "" || (await this.#hashOf(keeper.file, signal)) === sha256) break;
+      meter.add(-(await keeper.drop(0)));
+      if (tries === 2)
+        throw new ParleyError("HASH_MISMATCH", `${url} has another SHA-256 than its host names.`);
+    }
+    keeper.file.checked = true;
+  }
+
+  async #hashOf(file: FileRecord, signal: AbortSignal): Promise<string> {
+    const whole = new Sha256();
+    const buffer = new Uint8Array(this.#partBytes);
+    for (const part of file.parts) {
+      throwIfAborted(signal);
+      if (part === null || !(await this.#shelf.read(part, buffer))) return "";
+      whole.update(buffer.subarray(0, part.bytes));
+    }
+    return whole.hex();
+  }
+
+  /** Converts `files` into the record's own file. What a conversion cut short had made is made again. */
+  async #makeFile(
+    record: ModelRecord,
+    files: readonly PartedFile[],
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<void> {
+    if (this.#convert === undefined || record.import === null) {
+      throw new ParleyError(
+        "UNSUPPORTED_MODEL",
+        `${record.name} is not a GGUF file; the command line converts it.`,
+      );
+    }
+    const writer = await this.#writer(record);
+    await this.#convert(files, record.import, record.name, (bytes) => writer.write(bytes), report, signal);
+    await writer.end();
+    record.old = unique([
+      ...record.old,
+      ...record.sources.flatMap(({ parts }) => parts.filter((part) => part !== null)),
+    ]);
+    for (const source of record.sources) source.parts = [];
+  }
+
+  /** Cuts what is written into parts of the record's file. */
+  async #writer(
+    record: ModelRecord,
+  ): Promise<{ write(bytes: Uint8Array): Promise<void>; end(): Promise<void> }> {
+    const keeper = await FileKeeper.open(this.#shelf, record, record.file);
+    await keeper.drop(0);
+    const part = new Uint8Array(this.#partBytes);
+    let used = 0;
+    let total = 0;
+    const flush = async () => {
+      await keeper.keep(record.file.parts.length, part.slice(0, used));
+      used = 0;
+    };
     return {
-      id,
-      name,
-      entry,
-      bytes: parts.reduce((sum, part) => sum + part.bytes, 0),
-      partCount: parts.length,
-      fromStorage,
-      read: async (index, target) => {
-        const part = parts[index] as { sha256: string; bytes: number };
-        if (await this.#readChecked(part, target)) return part.bytes;
-        // Evicted or rotten: that part alone is fetched again (row D16).
-        await this.#forget(part.sha256);
-        await refetch(index);
-        if (await this.#readChecked(part, target)) return part.bytes;
-        throw new ParleyError("CHECKSUM", `Part ${index + 1} of ${name} does not stay as it was stored.`);
-      },
-      close: async () => {
-        if (this.isVolatile) await this.remove(id);
-        for (const { sha256 } of parts) {
-          await this.#overflowRecords.removePart(sha256);
-          await this.#overflow.remove(sha256);
+      async write(bytes) {
+        for (let at = 0; at < bytes.length; ) {
+          const take = Math.min(part.length - used, bytes.length - at);
+          part.set(bytes.subarray(at, at + take), used);
+          used += take;
+          at += take;
+          total += take;
+          if (used === part.length) await flush();
         }
+      },
+      async end() {
+        if (used > 0) await flush();
+        keeper.see(total, "");
       },
     };
   }
 
-  async #readChecked(part: { sha256: string; bytes: number }, target: Uint8Array): Promise<boolean> {
-    for (const [store, records] of this.#places()) {
-      const record = await records.part(part.sha256);
-      if (record === undefined) continue;
-      const length = await store.read(part.sha256, target).catch(() => -1);
-      if (length === part.bytes && checksum(target.subarray(0, length)) === record.checksum) return true;
-    }
-    return false;
-  }
-
-  #places(): [PartStore, Records][] {
-    return [
-      [this.#parts, this.#records],
-      [this.#overflow, this.#overflowRecords],
-    ];
-  }
-
-  async #refetch(part: CatalogPart, report: Report, signal: AbortSignal): Promise<void> {
-    const meter = new ProgressMeter(part.bytes, 0, this.#world.now, report);
-    await fetchParts([part], ({ sha256 }, bytes) => this.#keep(sha256, bytes), meter, this.#world, signal);
-  }
-
-  async #recordOf(sha256: string) {
-    return (await this.#records.part(sha256)) ?? (await this.#overflowRecords.part(sha256));
-  }
-
-  async #missing<T extends { sha256: string }>(parts: readonly T[]): Promise<T[]> {
-    const known = await Promise.all(parts.map(({ sha256 }) => this.#recordOf(sha256)));
-    return parts.filter((_, index) => known[index] === undefined);
-  }
-
-  /** The bytes first, then the record that says they are good. A full disk makes memory take the part. */
-  async #keep(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    const record = { sha256, bytes: bytes.length, checksum: checksum(bytes) };
-    try {
-      await this.#parts.write(sha256, bytes);
-      await this.#records.putPart(record);
-    } catch (error) {
-      await this.#parts.remove(sha256).catch(() => {});
-      if (!isQuotaError(error))
-        throw new ParleyError("IO", `A part could not be stored: ${String(error)}`, { cause: error });
-      this.#notice("STORAGE_MEMORY", "the browser's storage is full");
-      await this.#overflow.write(sha256, bytes);
-      await this.#overflowRecords.putPart(record);
-    }
-  }
-
+  /** Complete is what outlives this worker; then the revision before may go. */
   async #commit(record: ModelRecord): Promise<void> {
-    const stored = await Promise.all(record.parts.map(({ sha256 }) => this.#records.part(sha256)));
-    record.complete = stored.every((part) => part !== undefined);
-    await this.#putModel(record);
+    const { old } = record;
+    const parts = record.file.parts.map((part) => part?.sha256 ?? "");
+    const stored = await Promise.all(parts.map((sha256) => this.#shelf.storedBytes(sha256)));
+    record.complete = stored.every((bytes) => bytes > 0);
+    record.old = [];
+    await this.#shelf.putModel(record);
+    await this.#shelf.forgetUnused(old);
   }
 
-  async #putModel(record: ModelRecord): Promise<void> {
-    try {
-      await this.#records.putModel({ ...record, parts: [...record.parts] });
-    } catch (error) {
-      if (!isQuotaError(error)) throw error;
-    }
+  async #isThere(file: FileRecord): Promise<boolean> {
+    const there = await Promise.all(file.parts.map((part) => part !== null && this.#shelf.has(part.sha256)));
+    return there.every(Boolean);
   }
 
-  /** Forgets those of `parts` that no model's record names. */
-  async #forgetUnused(parts: readonly { sha256: string }[]): Promise<void> {
-    if (parts.length === 0) return;
-    const used = new Set(
-      (await this.#records.models()).flatMap((model) => model.parts.map(({ sha256 }) => sha256)),
-    );
-    for (const { sha256 } of parts) {
-      if (!used.has(sha256)) await this.#forget(sha256);
-    }
+  #partedFile({ name, bytes, parts }: FileRecord): PartedFile {
+    return {
+      name,
+      bytes,
+      partCount: parts.length,
+      read: async (index, target) => {
+        const part = parts[index];
+        if (part && (await this.#shelf.read(part, target))) return part.bytes;
+        throw new ParleyError("CHECKSUM", `Part ${index + 1} of ${name} does not stay as it was stored.`);
+      },
+    };
   }
 
-  async #forget(sha256: string): Promise<void> {
-    await this.#records.removePart(sha256);
-    await this.#parts.remove(sha256).catch(() => {}); // an open handle keeps the bytes; without a record they are nothing
-    await this.#overflowRecords.removePart(sha256);
-    await this.#overflow.remove(sha256);
-  }
-
-  /** One tab fetches a model at a time; the others wait and then find it stored (row D13). */
-  async #exclusively<T>(id: string, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
-    throwIfAborted(signal);
-    const locks = navigator.locks as LockManager | undefined;
-    return locks === undefined ? work() : locks.request(`parley-download-${id}`, { signal }, work);
-  }
-
-  #notice(code: Notice["code"], detail: string): void {
-    if (!this.notices.some((notice) => notice.code === code)) this.notices.push({ code, detail });
+  #modelFile(record: ModelRecord, fromStorage: boolean, obtain: () => Promise<unknown>): ModelFile {
+    const { id, name, entry, file } = record;
+    const stored = this.#partedFile(file);
+    return {
+      ...stored,
+      id,
+      name,
+      entry: entry ?? undefined,
+      fromStorage,
+      read: async (index, target) => {
+        const part = file.parts[index];
+        if (part && !(await this.#shelf.read(part, target))) {
+          // Evicted or rotten: that part alone is fetched again (row D16).
+          await this.#shelf.forget(part.sha256);
+          await obtain();
+        }
+        return stored.read(index, target);
+      },
+      close: async () => {
+        if (this.isVolatile) await this.remove(id);
+        await this.#shelf.releaseMemory(partsOf(record));
+      },
+    };
   }
 }
 
-function unique<T extends { sha256: string }>(parts: readonly T[]): T[] {
+/** After its GGUF file, or its weights. */
+function modelName(files: readonly PartedFile[]): string {
+  const weights = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name)) ?? files[0];
+  if (weights === undefined) throw new ParleyError("BAD_ARG", "A model is at least one file.");
+  return weights.name.replace(/(-\d{5}-of-\d{5})?\.(gguf|safetensors)$/i, "");
+}
+
+/** The record of a model about to be fetched, with what is there of the one before. */
+function newRecord(source: Source, before?: ModelRecord): ModelRecord {
+  const known = before === undefined ? [] : [before.file, ...before.sources];
+  const fileRecord = ({ name, url, bytes, sha256, parts }: SourceFile): FileRecord => {
+    const same = known.find((one) => one.url === url && one.sha256 === sha256);
+    if (parts !== undefined) {
+      const refs = parts.map((part) => ({ sha256: part.sha256, bytes: part.bytes }));
+      return { name, url, bytes, sha256, mark: "", checked: true, parts: refs };
+    }
+    return {
+      name,
+      url,
+      bytes: bytes || (same?.bytes ?? 0),
+      sha256,
+      mark: same?.mark ?? "",
+      checked: same?.checked ?? false,
+      parts: same?.parts ?? [],
+    };
+  };
+  const { id, name, revision, license, entry, import: type } = source;
+  const files = source.files.map(fileRecord);
+  const made: FileRecord = {
+    name: `${name}.gguf`,
+    url: "",
+    bytes: 0,
+    sha256: "",
+    mark: "",
+    checked: true,
+    parts: (type !== null && before?.import === type ? before.file.parts : undefined) ?? [],
+  };
+  const record: ModelRecord = {
+    id,
+    name,
+    revision,
+    license,
+    file: type === null ? (files[0] ?? made) : made,
+    sources: type === null ? [] : files,
+    old: [],
+    complete: false,
+    entry,
+    import: type,
+    memory_bytes: before?.memory_bytes ?? 0,
+  };
+  const wanted = new Set(partsOf(record).map(({ sha256 }) => sha256));
+  const old = before === undefined ? [] : partsOf(before);
+  record.old = unique(old.filter(({ sha256 }) => !wanted.has(sha256)));
+  return record;
+}
+
+/** Whether what is stored is what the source names now. */
+function isOf(record: ModelRecord, source: Source): boolean {
+  const stored = sourceOf(record).files;
+  return (
+    record.revision === source.revision &&
+    record.import === source.import &&
+    stored.length === source.files.length &&
+    source.files.every(({ url, sha256, parts }, index) => {
+      const one = stored[index];
+      if (one?.url !== url || (one.sha256 !== sha256 && sha256 !== "" && one.sha256 !== "")) return false;
+      return parts === undefined || parts.every((part, at) => record.file.parts[at]?.sha256 === part.sha256);
+    })
+  );
+}
+
+function unique(parts: readonly PartRef[]): PartRef[] {
   return [...new Map(parts.map((part) => [part.sha256, part])).values()];
 }
 

@@ -12,6 +12,8 @@ export interface PartStore {
   /** Reads a part into `target` from its beginning and says how many bytes it has; -1 when there is none. */
   read(sha256: string, target: Uint8Array): Promise<number>;
   remove(sha256: string): Promise<void>;
+  /** Of everything that is there, whole or not. */
+  names(): Promise<string[]>;
 }
 
 export class MemoryParts implements PartStore {
@@ -31,6 +33,10 @@ export class MemoryParts implements PartStore {
 
   async remove(sha256: string): Promise<void> {
     this.#parts.delete(sha256);
+  }
+
+  async names(): Promise<string[]> {
+    return [...this.#parts.keys()];
   }
 }
 
@@ -56,6 +62,10 @@ export class IndexedDbParts implements PartStore {
 
   async remove(sha256: string): Promise<void> {
     await this.#database.delete("bytes", sha256);
+  }
+
+  async names(): Promise<string[]> {
+    return this.#database.getAllKeys("bytes");
   }
 }
 
@@ -120,6 +130,12 @@ export class OpfsParts implements PartStore {
     } catch (error) {
       if (nameOf(error) !== "NotFoundError") throw error;
     }
+  }
+
+  async names(): Promise<string[]> {
+    const names: string[] = [];
+    for await (const name of this.#directory.keys()) names.push(name);
+    return names;
   }
 }
 

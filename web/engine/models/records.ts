@@ -10,13 +10,34 @@ export interface PartRecord {
   checksum: string; // of checksum.ts, looked at in every load
 }
 
+export interface PartRef {
+  sha256: string;
+  bytes: number;
+}
+
+/** One file of a model, as far as it has arrived. */
+export interface FileRecord {
+  name: string; // within the model
+  url: string; // "" for what was made here
+  bytes: number; // 0 while not known
+  sha256: string; // of the whole file, "" where nobody says
+  mark: string; // the host's for this state of the file, "" where it has none
+  checked: boolean; // the hash of the whole file was computed and is right
+  parts: (PartRef | null)[]; // in the file's order; null: has not arrived, and no catalog says what it is
+}
+
 export interface ModelRecord {
-  id: string; // catalog id, or the file's address
+  id: string; // catalog id, repository, or the file's address
   name: string;
-  bytes: number; // 0 while the size is not known
-  parts: { sha256: string; bytes: number }[]; // in the file's order; all that are known so far
+  revision: string; // the one that was resolved for it; "" where there are none
+  license: string; // "" where nobody says
+  file: FileRecord; // what is loaded
+  sources: FileRecord[]; // of a checkpoint, what `file` is made of; their parts are let go once it is whole
+  old: PartRef[]; // of the revision before, listed until this one is whole so that nothing is lost sight of
   complete: boolean;
   entry: CatalogEntry | null;
+  import: "q8_0" | "q4_0" | null; // what the sources are converted to
+  memory_bytes: number; // that the last load took, 0 before the first
 }
 
 export interface PartDatabase extends DBSchema {
@@ -25,20 +46,67 @@ export interface PartDatabase extends DBSchema {
   bytes: { key: string; value: Uint8Array };
 }
 
+/** What version 1 kept of a model: one file, of parts that had all arrived. */
+interface ModelRecord1 {
+  id: string;
+  name: string;
+  bytes: number;
+  parts: PartRef[];
+  complete: boolean;
+  entry: CatalogEntry | null;
+}
+
+function upgradeModel({ id, name, bytes, parts, complete, entry }: ModelRecord1): ModelRecord {
+  const url = entry?.files[0]?.url ?? id;
+  const file = { name, url, bytes, sha256: "", mark: "", checked: true, parts };
+  return {
+    id,
+    name,
+    revision: entry?.revision ?? "",
+    license: entry?.license ?? "",
+    file,
+    sources: [],
+    old: [],
+    complete,
+    entry,
+    import: null,
+    memory_bytes: 0,
+  };
+}
+
+/** Rejects when another tab holds an older version open: waiting for it could take for ever. */
 export function openDatabase(): Promise<IDBPDatabase<PartDatabase>> {
-  return openDB<PartDatabase>("parley-models", 1, {
-    upgrade(database) {
-      database.createObjectStore("parts", { keyPath: "sha256" });
-      database.createObjectStore("models", { keyPath: "id" });
-      database.createObjectStore("bytes");
-    },
+  return new Promise((resolve, reject) => {
+    openDB<PartDatabase>("parley-models", 2, {
+      async upgrade(database, from, _to, transaction) {
+        if (from === 0) {
+          database.createObjectStore("parts", { keyPath: "sha256" });
+          database.createObjectStore("models", { keyPath: "id" });
+          database.createObjectStore("bytes");
+          return;
+        }
+        const models = transaction.objectStore("models");
+        for (const model of (await models.getAll()) as unknown[]) {
+          await models.put(upgradeModel(model as ModelRecord1));
+        }
+      },
+      blocked: () => reject(new DOMException("Another tab has an older version open.", "InvalidStateError")),
+      blocking: (_current, _blocked, event) => (event.target as IDBDatabase).close(),
+    }).then(resolve, reject);
   });
+}
+
+/** Every part that a model's record names. */
+export function partsOf(model: ModelRecord): PartRef[] {
+  const files = [model.file, ...model.sources];
+  return [...files.flatMap(({ parts }) => parts.filter((part) => part !== null)), ...model.old];
 }
 
 export interface Records {
   part(sha256: string): Promise<PartRecord | undefined>;
   putPart(record: PartRecord): Promise<void>;
   removePart(sha256: string): Promise<void>;
+  parts(): Promise<PartRecord[]>;
   model(id: string): Promise<ModelRecord | undefined>;
   models(): Promise<ModelRecord[]>;
   putModel(record: ModelRecord): Promise<void>;
@@ -57,6 +125,9 @@ export class MemoryRecords implements Records {
   }
   async removePart(sha256: string): Promise<void> {
     this.#parts.delete(sha256);
+  }
+  async parts(): Promise<PartRecord[]> {
+    return [...this.#parts.values()];
   }
   async model(id: string): Promise<ModelRecord | undefined> {
     return this.#models.get(id);
@@ -88,6 +159,9 @@ export class DatabaseRecords implements Records {
   }
   removePart(sha256: string): Promise<void> {
     return this.#database.delete("parts", sha256);
+  }
+  parts(): Promise<PartRecord[]> {
+    return this.#database.getAll("parts");
   }
   model(id: string): Promise<ModelRecord | undefined> {
     return this.#database.get("models", id);

@@ -3,7 +3,8 @@ import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { ParleyError } from "../../../../web/engine/errors";
-import { fetchParts, ProgressMeter, retryAfterMs } from "../../../../web/engine/models/download";
+import { fetchParts, retryAfterMs } from "../../../../web/engine/models/download";
+import { ProgressMeter } from "../../../../web/engine/models/progress";
 import type { CatalogPart, LoadProgress } from "../../../../web/engine/types";
 import { brokenBody, FakeWorld } from "../../support/fake_world";
 
@@ -116,7 +117,7 @@ describe("a download", () => {
     const { kept, error } = await download(world, [part]);
     expect(error).toMatchObject({ code: "HASH_MISMATCH", message: expect.stringContaining("HTML page") });
     expect(kept.size).toBe(0);
-    expect(world.caches).toEqual(["default", "reload"]);
+    expect(world.caches).toEqual(["no-store", "no-store"]);
   });
 
   test("a Git LFS pointer is named", async () => {
@@ -139,7 +140,7 @@ describe("a download", () => {
     const { kept, error } = await download(world, [part]);
     expect(error).toBeNull();
     expect(kept.get(part.url)).toEqual(bytes);
-    expect(world.caches).toEqual(["default", "reload"]);
+    expect(world.caches).toEqual(["no-store", "no-store"]);
   });
 
   test("D8: more bytes than the catalog names are not read to their end", async () => {

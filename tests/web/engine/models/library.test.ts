@@ -108,7 +108,9 @@ describe("a stored model", () => {
     world.answers.set(`${BASE}models/${sha256(fill(80, 2))}.part`, () => new Response("", { status: 404 }));
     const library = new ModelLibrary(BASE, await openStore(), world);
     await expect(library.open("a", quiet, running)).rejects.toMatchObject({ code: "HTTP_STATUS" });
-    expect(await library.stored()).toEqual([{ id: "a", name: "Model a", bytes: 100, complete: false }]);
+    expect(await library.stored()).toMatchObject([
+      { id: "a", name: "Model a", bytes: 100, total_bytes: 180, complete: false },
+    ]);
     serve(world, a);
     world.requests.length = 0;
     await library.open("a", quiet, running);
@@ -179,7 +181,17 @@ describe("a stored model", () => {
     serve(world, { id: "a", parts: [fill(100, 1), fill(90, 9)] });
     expect((await readAll(library, "a")).length).toBe(190);
     expect(await store.parts.read(sha256(fill(80, 2)), new Uint8Array(80))).toBe(-1);
-    expect(await library.stored()).toEqual([{ id: "a", name: "Model a", bytes: 190, complete: true }]);
+    expect(await library.stored()).toMatchObject([
+      {
+        id: "a",
+        name: "Model a",
+        bytes: 190,
+        total_bytes: 190,
+        complete: true,
+        revision: "1",
+        license: "MIT",
+      },
+    ]);
   });
 });
 

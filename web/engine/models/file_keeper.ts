@@ -1,0 +1,78 @@
+// Puts the parts of one file of a model on the shelf as they arrive and writes each into the model's record, so that
+// whatever moment a tab dies at, what was kept is found again. How parts travel is file_download.ts's.
+import type { Keeper } from "./file_download";
+import type { FileRecord, ModelRecord } from "./records";
+import { sha256Hex } from "./sha256";
+import type { Shelf } from "./shelf";
+
+export class FileKeeper implements Keeper {
+  readonly #shelf: Shelf;
+  readonly #model: ModelRecord;
+  readonly file: FileRecord;
+  readonly #present = new Set<number>();
+
+  private constructor(shelf: Shelf, model: ModelRecord, file: FileRecord) {
+    this.#shelf = shelf;
+    this.#model = model;
+    this.file = file;
+  }
+
+  static async open(shelf: Shelf, model: ModelRecord, file: FileRecord): Promise<FileKeeper> {
+    const keeper = new FileKeeper(shelf, model, file);
+    const known = await Promise.all(file.parts.map((part) => part !== null && shelf.has(part.sha256)));
+    known.forEach((there, index) => {
+      if (there) keeper.#present.add(index);
+    });
+    return keeper;
+  }
+
+  get present(): ReadonlySet<number> {
+    return this.#present;
+  }
+
+  get presentBytes(): number {
+    return this.file.parts.reduce(
+      (sum, part, index) => sum + (this.#present.has(index) ? (part?.bytes ?? 0) : 0),
+      0,
+    );
+  }
+
+  /** Nothing is left to be fetched. */
+  get isWhole(): boolean {
+    return this.file.bytes > 0 && this.presentBytes === this.file.bytes;
+  }
+
+  get seen(): { bytes: number; mark: string } {
+    return { bytes: this.file.bytes, mark: this.file.mark };
+  }
+
+  see(bytes: number, mark: string): void {
+    this.file.bytes = bytes;
+    this.file.mark = mark;
+  }
+
+  async keep(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<boolean> {
+    const { parts } = this.file;
+    const sha256 = await sha256Hex(bytes);
+    const before = parts[index] ?? null;
+    if (before !== null && before.sha256 !== sha256) return false;
+    if (!(await this.#shelf.has(sha256))) await this.#shelf.keep(sha256, bytes);
+    while (parts.length < index) parts.push(null);
+    parts[index] = { sha256, bytes: bytes.length };
+    this.#present.add(index);
+    await this.#shelf.putModel(this.#model);
+    return true;
+  }
+
+  async drop(index: number): Promise<number> {
+    let dropped = 0;
+    const removed = this.file.parts.splice(index);
+    removed.forEach((part, offset) => {
+      if (this.#present.delete(index + offset)) dropped += part?.bytes ?? 0;
+    });
+    if (removed.length === 0) return 0;
+    await this.#shelf.putModel(this.#model);
+    await this.#shelf.forgetUnused(removed.filter((part) => part !== null));
+    return dropped;
+  }
+}
