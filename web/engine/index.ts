@@ -58,6 +58,7 @@ class ParleyEngine implements Engine {
       baseUrl,
       hub: directory(options.hub ?? __PARLEY_HUB__),
       build: requestedBuild(globalThis.location.search),
+      exclusive: options.exclusive === true,
       onState: (state) => options.onState?.(state),
     });
     const createChat = (params: ChatParams, request: RequestOptions = {}) =>
@@ -112,6 +113,10 @@ class ParleyEngine implements Engine {
     }
     const ids = await this.tokenize(input);
     return { tokens: ids.length, context: this.#supervisor.info?.context ?? 0, dropped: [] };
+  }
+
+  takeOver(): void {
+    this.#supervisor.takeOver();
   }
 
   restart(): Promise<void> {

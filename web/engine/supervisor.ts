@@ -2,6 +2,7 @@
 // from storage. Each worker is an epoch; whatever still comes from an earlier one is ignored.
 import type { WireFile, WireLoadOptions, WireSource } from "./contract";
 import { isAbortError, ParleyError } from "./errors";
+import { TabLock } from "./tab_lock";
 import { orAborted } from "./turns";
 import type { BuildName, EngineState, LoadOptions, LoadProgress, ModelInfo } from "./types";
 import { WorkerHandle } from "./worker_handle";
@@ -11,6 +12,7 @@ export interface SupervisorOptions {
   baseUrl: string;
   hub: string;
   build: BuildName | null;
+  exclusive: boolean; // one tab at a time has a model
   onState(state: EngineState): void;
 }
 
@@ -32,9 +34,13 @@ export class Supervisor {
   #calls = 0;
   #restarting: Promise<void> | null = null;
   #disposed = false;
+  readonly #tab: TabLock | null;
 
   constructor(options: SupervisorOptions) {
     this.#options = options;
+    this.#tab = options.exclusive
+      ? new TabLock(`parley-engine-${options.baseUrl}`, () => this.#onTakenOver())
+      : null;
   }
 
   get state(): EngineState {
@@ -72,6 +78,8 @@ export class Supervisor {
     const before = this.#model;
     this.#setState({ state: "loading", progress: null });
     try {
+      await this.#acquireTab(options.signal);
+      if (this.#state.state === "elsewhere") this.#setState({ state: "loading", progress: null });
       if (before !== null) {
         // Whatever can be wrong with the new model comes out while the old one still runs.
         const handle = await this.worker();
@@ -90,6 +98,27 @@ export class Supervisor {
     }
   }
 
+  async #acquireTab(signal?: AbortSignal): Promise<void> {
+    await this.#tab?.acquire(signal, () => this.#setState({ state: "elsewhere" }));
+  }
+
+  takeOver(): void {
+    this.#tab?.takeOver();
+  }
+
+  /** Gives the memory up to the tab that has taken over, and waits until that one is closed. */
+  #onTakenOver(): void {
+    const model = this.#model;
+    if (this.#disposed) return;
+    this.#endWorker("NOT_LOADED", "Another tab has taken over.");
+    this.#model = null;
+    this.#setState({ state: "elsewhere" });
+    if (model === null) return;
+    void this.#acquireTab()
+      .then(() => this.#reload(model, "the other tab was closed"))
+      .catch(() => {});
+  }
+
   async #afterFailedLoad(before: Model | null, error: unknown): Promise<void> {
     if (this.#disposed) return;
     if (before !== null && this.#model !== null) {
@@ -101,6 +130,7 @@ export class Supervisor {
       // be storing the last of what has arrived.
       const tookMemory = this.#state.state === "loading" && this.#state.progress?.phase === "load";
       if (!isAbortError(error) || tookMemory) this.#recycle();
+      this.#tab?.release();
       this.#setState(isAbortError(error) ? { state: "idle" } : failed(error));
     }
   }
@@ -149,6 +179,7 @@ export class Supervisor {
 
   unload(): void {
     this.#recycle();
+    this.#tab?.release();
     this.#setState({ state: "idle" });
   }
 
@@ -164,6 +195,7 @@ export class Supervisor {
     this.#endWorker("DISPOSED", "The engine was disposed of.");
     this.#disposed = true;
     this.#model = null;
+    this.#tab?.release();
     this.#setState({ state: "idle" });
   }
 
@@ -261,8 +293,10 @@ export class Supervisor {
 }
 
 function failed(error: unknown): EngineState {
-  const code = error instanceof ParleyError ? error.code : "WORKER_CRASHED";
-  return { state: "failed", code, message: error instanceof Error ? error.message : String(error) };
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof ParleyError)) return { state: "failed", code: "WORKER_CRASHED", message };
+  const { code, bytes } = error;
+  return { state: "failed", code, message, ...(bytes !== undefined && { bytes }) };
 }
 
 /** crypto.randomUUID is for secure pages only. */

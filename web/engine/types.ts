@@ -55,7 +55,7 @@ export interface CatalogEntry {
 }
 
 export interface LoadProgress {
-  phase: "download" | "load";
+  phase: "download" | "convert" | "load"; // a checkpoint is converted once
   loaded: number; // bytes of `total`
   total: number;
   bytes_per_second?: number; // over the last seconds, while downloading
@@ -287,7 +287,8 @@ export type EngineState =
   | { state: "generating"; info: ModelInfo }
   | { state: "restarting"; reason: string }
   | { state: "unresponsive"; seconds: number } // no heartbeat for 30 s while visible: offer restart()
-  | { state: "failed"; code: string; message: string };
+  | { state: "elsewhere" } // another tab runs a model: wait until it is closed, or call takeOver()
+  | { state: "failed"; code: string; message: string; bytes?: number }; // bytes: of memory refused, or to be freed
 
 export interface EngineOptions {
   /**
@@ -297,6 +298,8 @@ export interface EngineOptions {
   baseUrl?: string | URL;
   /** A mirror of the Hugging Face hub for `hf:` names; the hub itself, or the build's PARLEY_HUB, when left out. */
   hub?: string | URL;
+  /** Of all tabs with engines of this option on a site, one at a time has a model; `elsewhere` says that another has. */
+  exclusive?: boolean;
   /** Called on every change of state. */
   onState?: (state: EngineState) => void;
 }
@@ -337,6 +340,8 @@ export interface Engine {
     /** Copies a file that the user chose into storage, a checkpoint converted; the id to load it by. */
     add(files: File | readonly File[], options?: Omit<LoadOptions, "context" | "threads">): Promise<string>;
   };
+  /** In the state `elsewhere`: takes the model from the other tab, which then waits. */
+  takeOver(): void;
   /** Starts a fresh worker and loads the same model again; the conversation is the caller's and is not lost. */
   restart(): Promise<void>;
   dispose(): Promise<void>;

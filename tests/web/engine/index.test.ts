@@ -9,6 +9,7 @@ vi.mock("../../../web/engine/worker_url", () => ({
   workerScript: (baseUrl: string) => `${baseUrl}worker.js`,
 }));
 
+const { locks } = navigator;
 const messages = [{ role: "user" as const, content: "Hello" }];
 let states: EngineState[];
 let engine: Engine;
@@ -369,5 +370,67 @@ describe("R5: a silent worker", () => {
     FakeWorker.last.send({ kind: "heartbeat" });
     await vi.waitFor(() => expect(engine.state.state).toBe("ready"));
     expect(FakeWorker.last.terminated).toBe(false);
+  });
+});
+
+describe("two tabs with exclusive engines (D13, D14)", () => {
+  beforeEach(() => void vi.stubGlobal("navigator", { locks }));
+
+  const open = () => {
+    const states: EngineState["state"][] = [];
+    const one = createEngine({
+      baseUrl: "/two/",
+      exclusive: true,
+      onState: ({ state }) => {
+        if (states.at(-1) !== state) states.push(state);
+      },
+    });
+    return { one, states };
+  };
+  const until = async (condition: () => boolean) => {
+    while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+  };
+
+  test("the second waits, says so, and starts when the first is done", async () => {
+    const first = open();
+    const second = open();
+    await first.one.load("tiny");
+    const loading = second.one.load("tiny");
+    await until(() => second.states.includes("elsewhere"));
+    expect(second.states).toEqual(["loading", "elsewhere"]);
+    await first.one.dispose();
+    expect((await loading).id).toBe("tiny");
+    expect(second.states).toEqual(["loading", "elsewhere", "loading", "ready"]);
+    await second.one.dispose();
+  });
+
+  test("the second takes over; the first gives its model up and has it back when the second is done", async () => {
+    const first = open();
+    const second = open();
+    await first.one.load("tiny");
+    const loading = second.one.load("tiny");
+    await until(() => second.states.includes("elsewhere"));
+    second.one.takeOver();
+    await loading;
+    await until(() => first.states.includes("elsewhere"));
+    await second.one.unload();
+    await until(() => first.one.state.state === "ready");
+    expect(first.states).toEqual(["loading", "ready", "elsewhere", "restarting", "ready"]);
+    await first.one.dispose();
+    await second.one.dispose();
+  });
+
+  test("waiting can be cancelled", async () => {
+    const first = open();
+    const second = open();
+    await first.one.load("tiny");
+    const controller = new AbortController();
+    const loading = second.one.load("tiny", { signal: controller.signal });
+    await until(() => second.states.includes("elsewhere"));
+    controller.abort();
+    await expect(loading).rejects.toMatchObject({ name: "AbortError" });
+    expect(second.one.state.state).toBe("idle");
+    await first.one.dispose();
+    await second.one.dispose();
   });
 });

@@ -41,6 +41,7 @@ export class FakeWorker extends EventTarget {
   terminated = false;
   setup: WorkerSetup | null = null;
   #events: MessagePort | null = null;
+  readonly #ends: (() => void)[] = [];
   readonly #channel = new MessageChannel();
 
   constructor(url: string) {
@@ -75,6 +76,7 @@ export class FakeWorker extends EventTarget {
 
   terminate(): void {
     this.terminated = true;
+    for (const letGo of this.#ends) letGo();
     this.#channel.port1.close();
     this.#channel.port2.close();
     this.#events?.close();
@@ -99,6 +101,8 @@ export class FakeWorker extends EventTarget {
       setUp: (setup, port) => {
         this.setup = setup;
         this.#events = port;
+        const locks = navigator.locks as LockManager | undefined;
+        void locks?.request(setup.lock, () => new Promise<void>((letGo) => this.#ends.push(letGo)));
       },
       catalog: () => ok([]),
       prepare: () => (FakeWorker.prepareError === null ? ok(undefined) : failure(FakeWorker.prepareError)),
