@@ -45,7 +45,34 @@ const STATES: Record<string, State> = {
     state: "no_network",
     act: see("Check it and try again. What arrived is kept."),
   },
-  "loading failed, memory refused": { state: "refused", act: see("Close other tabs and try again.") },
+  "loading failed, memory refused": {
+    state: "refused",
+    act: see("This browser would not give 142 MB for the model. Close other tabs and try again."),
+  },
+  "loading failed, storage full": { state: "storage_full", act: see("Free 40.0 MB on this device") },
+  "in another tab": {
+    state: "elsewhere",
+    act: async (page) => {
+      await expect(page.getByText("Parley is open in another tab")).toBeVisible();
+      await page.getByRole("button", { name: "Use it here" }).focus();
+    },
+  },
+  models: {
+    state: "models",
+    act: async (page) => {
+      await page.locator(".chip").click();
+      await expect(page.locator(".model")).toHaveCount(4);
+      await expect(page.getByText("96.0 of 550 MB arrived")).toBeVisible();
+    },
+  },
+  "deleting everything": {
+    state: "models",
+    act: async (page) => {
+      await page.locator(".chip").click();
+      await page.getByRole("button", { name: "Delete everything on this device" }).click();
+      await expect(page.getByRole("button", { name: "Keep" })).toBeFocused();
+    },
+  },
   "loading failed, bad data": { state: "bad_data", act: see("its checksum differs") },
   generating: {
     state: "slow",

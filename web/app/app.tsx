@@ -37,6 +37,7 @@ function Page() {
   };
   useAppearance(page);
   useKeys(conversation, newChat);
+  if (page.erased.value) return <Erased />;
   return (
     <>
       <a class="skip" href={`#${MESSAGE_FIELD}`} onClick={focusMessage}>
@@ -59,6 +60,20 @@ function Page() {
       <Settings open={sheet.value === "settings"} conversation={conversation} onClose={closeSheet} />
       {conversation !== null && <Announcer conversation={conversation} />}
     </>
+  );
+}
+
+function Erased() {
+  const text = t.value.models;
+  return (
+    <main class="main erased">
+      <h1>{text.erased}</h1>
+      <p>
+        <button type="button" class="button" onClick={() => location.reload()}>
+          {text.startAgain}
+        </button>
+      </p>
+    </main>
   );
 }
 

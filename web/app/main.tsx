@@ -11,6 +11,7 @@ const MODEL_ID = "parley-17m";
 const serviceWorker = startServiceWorker();
 const engineState = signal<EngineState>({ state: "idle" });
 const engine = createEngine({
+  exclusive: true,
   onState: (state) => {
     engineState.value = state;
     serviceWorker.onEngineState(state);
@@ -24,6 +25,7 @@ if (root !== null) {
     engineState,
     modelId: MODEL_ID,
     version: __PARLEY_VERSION__,
+    modelHosts: __PARLEY_MODEL_HOSTS__,
     updates: serviceWorker.updates,
     mayLoad: serviceWorker.settled.then((outcome) => outcome === "stay"),
   });

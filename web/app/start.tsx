@@ -6,6 +6,7 @@ import type { Engine, EngineState } from "../engine/types";
 import { App } from "./app";
 import { openChatStore } from "./state/chat_store";
 import { type ConversationState, createConversation } from "./state/conversation";
+import { eraseEverything } from "./state/erase";
 import { createModel } from "./state/model";
 import { createOnline, type PageState } from "./state/page";
 import { createPreferences } from "./state/preferences";
@@ -17,6 +18,8 @@ export interface StartOptions {
   engineState: ReadonlySignal<EngineState>;
   modelId: string;
   version: string;
+  /** Hosts besides this one that models may come from. */
+  modelHosts: readonly string[];
   updates: Updates | null;
   /** Settles when the model may be loaded; false: the page is about to be loaded again. */
   mayLoad: Promise<boolean>;
@@ -24,11 +27,17 @@ export interface StartOptions {
 
 export function start(root: HTMLElement, options: StartOptions): void {
   const { engine, modelId } = options;
-  const model = createModel(engine, options.engineState, modelId);
   const preferences = createPreferences();
+  const model = createModel(engine, options.engineState, preferences.value.peek().model || modelId);
+  effect(() => {
+    const chosen = model.id.value;
+    if (chosen !== (preferences.value.peek().model || modelId)) preferences.change({ model: chosen });
+  });
   const conversation = signal<ConversationState | null>(null);
+  const erased = signal(false);
   const page: PageState = {
-    modelId,
+    defaultModel: modelId,
+    modelHosts: options.modelHosts,
     version: options.version,
     catalogUrl: new URL("models/catalog.json", document.baseURI).href,
     model,
@@ -36,6 +45,14 @@ export function start(root: HTMLElement, options: StartOptions): void {
     conversation,
     updates: options.updates,
     online: createOnline(),
+    erased,
+    async erase() {
+      // Nothing may be written again by what is still open.
+      conversation.value?.newChat();
+      conversation.value = null;
+      erased.value = true;
+      await eraseEverything(model);
+    },
   };
   render(<App page={page} />, root);
 
@@ -45,7 +62,6 @@ export function start(root: HTMLElement, options: StartOptions): void {
     conversation.value = createConversation({
       engine,
       model,
-      modelId,
       preferences,
       store,
       stored,

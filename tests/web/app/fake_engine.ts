@@ -28,13 +28,17 @@ export interface FakeOptions {
   loadMs?: number;
   /** Loading stops here and waits. */
   holdAt?: LoadProgress;
-  failLoad?: { code: string; message: string };
+  /** Loading goes into this state and waits. */
+  hold?: EngineState;
+  failLoad?: { code: string; message: string; bytes?: number };
   failReply?: { code: string; message: string; after: number };
   context?: number;
   notices?: Notice[];
   storage?: StorageState;
   name?: string;
   licence?: string; // its name and its address
+  /** The catalog has more models, one of them half downloaded, and one was added by the user. */
+  more?: boolean;
 }
 
 export class FakeError extends Error {
@@ -68,6 +72,57 @@ export function fakeEntry({ name = "Parley 17M", licence }: Partial<FakeOptions>
     files: [{ url: "parley-17m/parley-17m.gguf", bytes: MODEL_BYTES }],
   };
 }
+
+const MORE: CatalogEntry[] = [
+  {
+    ...fakeEntry(),
+    id: "smollm2-135m-instruct",
+    name: "SmolLM2 135M Instruct",
+    description: "A small assistant that follows instructions in English.",
+    license: "Apache-2.0",
+    files: [],
+    hub: { repository: "bartowski/SmolLM2-135M-Instruct-GGUF" },
+    download_bytes: 145_000_000,
+    memory_bytes: 255_000_000,
+  },
+  {
+    ...fakeEntry(),
+    id: "gpt2",
+    name: "GPT-2",
+    description: "Continues a text. Not made for chat.",
+    license: "MIT",
+    files: [],
+    hub: { repository: "openai-community/gpt2" },
+    download_bytes: 549_800_000,
+    memory_bytes: 227_600_000,
+  },
+];
+
+const ADDED: StoredModel[] = [
+  {
+    id: "gpt2",
+    name: "GPT-2",
+    bytes: 96_000_000,
+    total_bytes: 549_800_000,
+    complete: false,
+    revision: "1",
+    license: "MIT",
+    memory_bytes: 0,
+    entry: MORE[1] as CatalogEntry,
+    quantization: "q8_0",
+  },
+  {
+    id: "hf:someone/a-fine-tune-with-a-rather-long-name-of-gpt2",
+    name: "someone/a-fine-tune-with-a-rather-long-name-of-gpt2",
+    bytes: 136_000_000,
+    total_bytes: 136_000_000,
+    complete: true,
+    revision: "1",
+    license: "",
+    memory_bytes: 228_000_000,
+    quantization: "q8_0",
+  },
+];
 
 function fakeInfo(options: FakeOptions): ModelInfo {
   const entry = fakeEntry(options);
@@ -127,12 +182,12 @@ export class FakeEngine implements Engine {
   }
 
   async catalog(): Promise<CatalogEntry[]> {
-    return [fakeEntry(this.options)];
+    return [fakeEntry(this.options), ...(this.options.more ? MORE : [])];
   }
 
   async load(_source: unknown, { signal, onProgress }: LoadOptions = {}): Promise<ModelInfo> {
-    const { holdAt, failLoad, loadMs = 0 } = this.options;
-    this.set({ state: "loading", progress: null });
+    const { holdAt, hold, failLoad, loadMs = 0 } = this.options;
+    this.set(hold ?? { state: "loading", progress: null });
     try {
       const steps = Math.ceil(loadMs / 50);
       for (let step = 1; step <= steps; step++) {
@@ -140,8 +195,8 @@ export class FakeEngine implements Engine {
         const loaded = Math.round((MODEL_BYTES * step) / steps);
         this.progress({ ...downloading(loaded, 8_100_000), total: MODEL_BYTES }, onProgress);
       }
-      if (holdAt !== undefined) {
-        this.progress(holdAt, onProgress);
+      if (holdAt !== undefined || hold !== undefined) {
+        if (holdAt !== undefined) this.progress(holdAt, onProgress);
         await wait(2 ** 30, signal);
       }
     } catch (error) {
@@ -249,6 +304,7 @@ export class FakeEngine implements Engine {
 
   readonly models = {
     stored: async (): Promise<StoredModel[]> => [
+      ...(this.options.more ? ADDED : []),
       {
         id: "parley-17m",
         name: "Parley 17M",
@@ -267,6 +323,10 @@ export class FakeEngine implements Engine {
     clear: async () => {},
     add: async (files: File | readonly File[]) => `file:${(Array.isArray(files) ? files[0] : files)?.name}`,
   };
+
+  takeOver(): void {
+    this.set({ state: "ready", info: this.info });
+  }
 
   async restart(): Promise<void> {
     this.set({ state: "restarting", reason: "asked" });

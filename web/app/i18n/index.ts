@@ -99,7 +99,6 @@ const FILE_CODES = new Set([
   "BAD_OFFSET",
   "DUPLICATE",
   "BAD_CONFIG",
-  "UNSUPPORTED_MODEL",
   "BAD_JSON",
   "BAD_VOCAB",
 ]);

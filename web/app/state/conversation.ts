@@ -52,7 +52,6 @@ export interface ConversationState {
 export interface ConversationParts {
   engine: Engine;
   model: ModelState;
-  modelId: string;
   preferences: PreferencesState;
   store: ChatStore;
   stored: StoredChat | null;

@@ -4,6 +4,7 @@
 export interface Failure {
   code: string;
   message: string;
+  bytes?: number; // of memory that was refused, or of storage to be freed
 }
 
 /** What is known about a finished reply, as its muted line shows it. */

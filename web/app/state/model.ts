@@ -11,10 +11,11 @@ import type {
   ModelPreset,
   Notice,
   StorageState,
+  StoredModel,
 } from "../../engine/types";
 import type { Failure } from "./messages";
 
-export type { CatalogEntry, ModelPreset };
+export type { CatalogEntry, ModelPreset, StoredModel };
 
 export type Phase =
   | { phase: "idle" } // nothing loaded: cancelled, or about to start
@@ -22,25 +23,41 @@ export type Phase =
   | { phase: "ready"; info: ModelInfo }
   | { phase: "restarting"; reason: string }
   | { phase: "unresponsive"; seconds: number }
+  | { phase: "elsewhere" } // another tab has the model
   | { phase: "failed"; failure: Failure };
 
 export type Verification = "none" | "running" | "whole" | { badParts: number } | Failure;
 
 export interface ModelState {
+  /** What to load it by; changes when another is chosen. */
+  readonly id: ReadonlySignal<string>;
   readonly phase: ReadonlySignal<Phase>;
+  /** The host's catalog, empty until it has come. */
+  readonly catalog: ReadonlySignal<readonly CatalogEntry[]>;
   /** The catalog's entry, known before the model is loaded. */
   readonly entry: ReadonlySignal<CatalogEntry | null>;
   /** What was loaded last; it stays while the engine restarts. */
   readonly info: ReadonlySignal<ModelInfo | null>;
   readonly notices: ReadonlySignal<readonly Notice[]>;
   readonly storage: ReadonlySignal<StorageState | null>;
+  readonly stored: ReadonlySignal<readonly StoredModel[]>;
   readonly storedBytes: ReadonlySignal<number>;
   readonly verification: ReadonlySignal<Verification>;
+  /** Why the model that was chosen last could not be loaded. */
+  readonly failure: ReadonlySignal<Failure | null>;
   load(): Promise<void>;
+  /** Loads another model in place of this one, which stays when that fails; the conversation is not touched. */
+  choose(id: string, quantization?: "q8_0" | "q4_0"): Promise<void>;
+  /** Stores the user's files and loads the model that they make. */
+  add(files: readonly File[]): Promise<void>;
   cancel(): void;
+  takeOver(): void;
   restart(): Promise<void>;
   verify(): Promise<void>;
-  remove(): Promise<void>;
+  /** Deletes a stored model; this one when none is named. */
+  remove(id?: string): Promise<void>;
+  /** Ends the engine and deletes every model. */
+  clear(): Promise<void>;
   refreshStorage(): Promise<void>;
 }
 
@@ -48,7 +65,8 @@ export interface ModelState {
 export function failureFrom(error: unknown): Failure {
   if (error instanceof Error) {
     const code = "code" in error && typeof error.code === "string" ? error.code : "UNKNOWN";
-    return { code, message: error.message };
+    const bytes = "bytes" in error && typeof error.bytes === "number" ? { bytes: error.bytes } : {};
+    return { code, message: error.message, ...bytes };
   }
   return { code: "UNKNOWN", message: String(error) };
 }
@@ -68,11 +86,17 @@ function phaseFrom(state: EngineState, failure: Failure | null): Phase {
       return { phase: "ready", info: state.info };
     case "restarting":
       return { phase: "restarting", reason: state.reason };
+    case "elsewhere":
+      return { phase: "elsewhere" };
     case "unresponsive":
       return { phase: "unresponsive", seconds: state.seconds };
     case "failed":
-      return { phase: "failed", failure: { code: state.code, message: state.message } };
+      return { phase: "failed", failure: failureOf(state) };
   }
+}
+
+function failureOf({ code, message, bytes }: EngineState & { state: "failed" }): Failure {
+  return { code, message, ...(bytes !== undefined && { bytes }) };
 }
 
 /** `engineState` is where the engine's onState writes; `modelId` is the catalog's id of the model to load. */
@@ -81,16 +105,31 @@ export function createModel(
   engineState: ReadonlySignal<EngineState>,
   modelId: string,
 ): ModelState {
+  const id = signal(modelId);
+  const catalog: Signal<readonly CatalogEntry[]> = signal([]);
+  const stored: Signal<readonly StoredModel[]> = signal([]);
+  let quantization: "q8_0" | "q4_0" | undefined;
   const failure: Signal<Failure | null> = signal(null);
   const starting = signal(true); // at first, and from load() until the engine says so
-  const entry: Signal<CatalogEntry | null> = signal(null);
+  const entry = computed(
+    () =>
+      catalog.value.find((one) => one.id === id.value) ??
+      stored.value.find((one) => one.id === id.value)?.entry ??
+      null,
+  );
   const storage: Signal<StorageState | null> = signal(null);
-  const storedBytes = signal(0);
+  const storedBytes = computed(() => stored.value.find((one) => one.id === id.value)?.bytes ?? 0);
   const verification: Signal<Verification> = signal("none");
   let loading: AbortController | null = null;
 
+  const arriving: Signal<LoadProgress | null> = signal(null); // of the user's own files
+  const adding = (progress: LoadProgress) => {
+    arriving.value = progress;
+  };
+
   const phase = computed<Phase>(() => {
     const state = engineState.value;
+    if (arriving.value !== null) return { phase: "loading", progress: arriving.value };
     if (starting.value && (state.state === "idle" || state.state === "failed")) {
       return { phase: "loading", progress: null };
     }
@@ -105,9 +144,9 @@ export function createModel(
 
   async function refreshStorage(): Promise<void> {
     try {
-      const [state, stored] = await Promise.all([engine.models.storage(), engine.models.stored()]);
+      const [state, models] = await Promise.all([engine.models.storage(), engine.models.stored()]);
       storage.value = state;
-      storedBytes.value = stored.find((model) => model.id === modelId)?.bytes ?? 0;
+      stored.value = models;
     } catch {
       // The panel leaves out what the engine cannot say now.
     }
@@ -120,12 +159,9 @@ export function createModel(
     failure.value = null;
     starting.value = true;
     try {
-      if (entry.peek() === null) {
-        const catalog = await engine.catalog();
-        entry.value = catalog.find((candidate) => candidate.id === modelId) ?? null;
-      }
+      if (catalog.peek().length === 0) catalog.value = await engine.catalog();
       mine.signal.throwIfAborted();
-      await engine.load(modelId, { signal: mine.signal });
+      await engine.load(id.peek(), { signal: mine.signal, ...(quantization && { quantization }) });
       void refreshStorage();
     } catch (error) {
       if (!isAbort(error)) failure.value = failureFrom(error);
@@ -137,7 +173,50 @@ export function createModel(
     }
   }
 
+  async function choose(wanted: string, type?: "q8_0" | "q4_0"): Promise<void> {
+    const before = { id: id.peek(), type: quantization };
+    stop();
+    id.value = wanted;
+    quantization = type;
+    verification.value = "none";
+    await load();
+    const now = engineState.peek();
+    if (now.state === "ready" && failure.peek() !== null) {
+      // The model before is still there.
+      id.value = before.id;
+      quantization = before.type;
+    }
+    await refreshStorage();
+  }
+
+  function stop(): void {
+    loading?.abort();
+    loading = null;
+    starting.value = false;
+  }
+
   return {
+    id,
+    catalog,
+    stored,
+    choose,
+    async add(files) {
+      failure.value = null;
+      starting.value = true;
+      const mine = new AbortController();
+      stop();
+      loading = mine;
+      try {
+        const made = await engine.models.add(files, { signal: mine.signal, onProgress: adding });
+        if (loading === mine) loading = null;
+        await choose(made);
+      } catch (error) {
+        if (!isAbort(error)) failure.value = failureFrom(error);
+      } finally {
+        arriving.value = null;
+        if (loading === mine) loading = null;
+      }
+    },
     phase,
     entry,
     info,
@@ -145,12 +224,10 @@ export function createModel(
     storage,
     storedBytes,
     verification,
+    failure,
     load,
-    cancel() {
-      loading?.abort();
-      loading = null;
-      starting.value = false;
-    },
+    cancel: stop,
+    takeOver: () => engine.takeOver(),
     async restart() {
       try {
         await engine.restart();
@@ -161,21 +238,27 @@ export function createModel(
     async verify() {
       verification.value = "running";
       try {
-        const { ok, bad_parts } = await engine.models.verify(modelId);
+        const { ok, bad_parts } = await engine.models.verify(id.peek());
         verification.value = ok ? "whole" : { badParts: bad_parts };
       } catch (error) {
         verification.value = failureFrom(error);
       }
       await refreshStorage();
     },
-    async remove() {
+    async remove(which = id.peek()) {
       try {
-        await engine.models.remove(modelId);
+        await engine.models.remove(which);
         verification.value = "none";
       } catch (error) {
         verification.value = failureFrom(error);
       }
       await refreshStorage();
+    },
+    async clear() {
+      stop();
+      await engine.unload().catch(() => {});
+      await engine.models.clear();
+      await engine.dispose();
     },
     refreshStorage,
   };

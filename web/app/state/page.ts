@@ -10,7 +10,9 @@ import type { PreferencesState } from "./preferences";
 import type { Updates } from "./updates";
 
 export interface PageState {
-  readonly modelId: string;
+  /** The model that the page brings along. */
+  readonly defaultModel: string;
+  readonly modelHosts: readonly string[];
   readonly version: string;
   /** Where the catalog is; addresses in its entries are relative to it. */
   readonly catalogUrl: string;
@@ -20,6 +22,10 @@ export interface PageState {
   readonly conversation: ReadonlySignal<ConversationState | null>;
   readonly updates: Updates | null;
   readonly online: ReadonlySignal<boolean>;
+  /** Nothing is left on this device; the page is over. */
+  readonly erased: ReadonlySignal<boolean>;
+  /** Deletes everything that is kept on this device. */
+  erase(): Promise<void>;
 }
 
 export const PageContext = createContext<PageState | null>(null);

@@ -12,6 +12,8 @@ export interface Preferences {
   language: LanguageChoice;
   options: Record<string, Overrides>; // by model id
   dismissed: string[]; // notices
+  model: string; // what to load, "" for the page's own
+  speeds: Record<string, number>; // tokens a second on this device, by model id
 }
 
 /** public/theme.js reads the same key before the first paint. */
@@ -34,18 +36,24 @@ export function readPreferences(text: string | null): Preferences {
     for (const [model, overrides] of Object.entries(stored.options))
       options.set(model, readOverrides(overrides));
   }
+  const speeds = Object.entries(Object(stored.speeds) as object).filter(
+    (entry): entry is [string, number] => typeof entry[1] === "number" && entry[1] > 0,
+  );
   const dismissed = Array.isArray(stored.dismissed) ? stored.dismissed : [];
   return {
     theme: oneOf(stored.theme, ["auto", "light", "dark"], "auto"),
     language: oneOf(stored.language, ["auto", "en", "zh"], "auto"),
     options: Object.fromEntries(options),
     dismissed: dismissed.filter((code): code is string => typeof code === "string"),
+    model: typeof stored.model === "string" ? stored.model.slice(0, 4096) : "",
+    speeds: Object.fromEntries(speeds),
   };
 }
 
 export interface PreferencesState {
   readonly value: Signal<Preferences>;
   change(part: Partial<Preferences>): void;
+  sawSpeed(model: string, tokensPerSecond: number): void;
   overrides(model: string): Overrides;
   setOverrides(model: string, overrides: Overrides): void;
 }
@@ -87,6 +95,8 @@ export function createPreferences(
   return {
     value,
     change,
+    sawSpeed: (model, tokensPerSecond) =>
+      change({ speeds: { ...value.peek().speeds, [model]: tokensPerSecond } }),
     overrides: (model) => value.value.options[model] ?? {},
     setOverrides(model, overrides) {
       const { [model]: _replaced, ...others } = value.peek().options;

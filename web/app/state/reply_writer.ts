@@ -13,13 +13,15 @@ import type { ReplyChange, Thread } from "./thread";
 export interface WriterParts {
   engine: Engine;
   model: ModelState;
-  modelId: string;
   preferences: PreferencesState;
   thread: Thread;
   meter: ContextMeter;
   /** Called when the first reply of the visit is finished: the moment to ask for lasting storage. */
   onFirstReply?: () => void;
 }
+
+/** From so many tokens on a reply tells how fast its model is here. */
+const TELLING_TOKENS = 8;
 
 /** Five digits: enough for replies to differ, and short enough to read out. */
 function drawSeed(): number {
@@ -100,8 +102,8 @@ export class ReplyWriter {
   }
 
   #params(id: string) {
-    const { preferences, modelId } = this.#parts;
-    const params = requestParams(preferences.overrides(modelId));
+    const { preferences, model } = this.#parts;
+    const params = requestParams(preferences.overrides(model.id.peek()));
     if (this.#fresh.delete(id) || params.seed === undefined) params.seed = drawSeed();
     return params;
   }
@@ -128,7 +130,7 @@ export class ReplyWriter {
     end: Partial<ChatCompletionChunk> & { finish?: string },
     ids: readonly string[],
   ): void {
-    const { thread, meter, onFirstReply } = this.#parts;
+    const { thread, meter, onFirstReply, preferences } = this.#parts;
     const { model = "", usage, parley, finish } = end;
     const written = usage?.completion_tokens ?? parley?.ids.length ?? 0;
     // What was stopped before has not been counted.
@@ -136,6 +138,7 @@ export class ReplyWriter {
     const change: ReplyChange = { state: finish === "length" ? "cut" : "done" };
     if (parley !== undefined) {
       change.details = detailsFrom(parley, model, before === null ? null : before + written);
+      if (written >= TELLING_TOKENS) preferences.sawSpeed(model, parley.timings.predicted_per_second);
     }
     batch(() => {
       thread.settle(reply.id, change);

@@ -16,7 +16,7 @@ export function EmptyState({ onStart }: { onStart: (text: string) => void }) {
   const { model } = usePage();
   const entry = model.entry.value;
   const text = t.value.empty;
-  const bytes = entry?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
+  const bytes = entry?.download_bytes ?? entry?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
   return (
     <div class="empty">
       <section class="turn opening" aria-label={t.value.parley}>

@@ -48,8 +48,8 @@ export function Header({ title, canStartNew, onModel, onNewChat, onSettings }: H
 }
 
 function ModelChip({ phase, onClick }: { phase: Phase; onClick: () => void }) {
-  const { model, modelId } = usePage();
-  const name = model.info.value?.name ?? model.entry.value?.name ?? modelId;
+  const { model } = usePage();
+  const name = model.info.value?.name ?? model.entry.value?.name ?? model.id.value;
   const text = t.value.chip;
   const status = phase.phase === "ready" ? text.ready(phase.info.threads) : text[phase.phase];
   return (
@@ -76,6 +76,8 @@ export function progressText(phase: Phase & { phase: "loading" }): string {
       if (progress.elsewhere) return text.elsewhere(done);
       if (rate === undefined || left === undefined || loaded < total * TELLING) return done;
       return text.download(done, formatRate(rate), formatSeconds(left));
+    case "convert":
+      return text.convert(done);
     case "load":
       return text.load(done);
   }

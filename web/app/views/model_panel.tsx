@@ -1,4 +1,5 @@
-// What the model's chip opens: whose model this is, what it takes up, where it is kept, and how to check or delete it.
+// What the model's chip opens: whose model this is, what it takes up, where it is kept, and how to check or delete it;
+// below it, the other models.
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
@@ -15,6 +16,7 @@ import {
   t,
 } from "../i18n";
 import { usePage } from "../state/page";
+import { Models } from "./models";
 
 function Fact({ name, children }: { name: string; children: ComponentChildren }) {
   return (
@@ -31,14 +33,14 @@ interface ModelPanelProps {
 }
 
 export function ModelPanel({ open, onClose }: ModelPanelProps) {
-  const { model, modelId } = usePage();
+  const { model } = usePage();
   const entry = model.entry.value;
   const info = model.info.value;
   useEffect(() => {
     if (open) void model.refreshStorage();
   }, [open, model]);
   return (
-    <Sheet open={open} class="panel" title={info?.name ?? entry?.name ?? modelId} onClose={onClose}>
+    <Sheet open={open} class="panel" title={info?.name ?? entry?.name ?? model.id.value} onClose={onClose}>
       <div class="panel-body">
         {entry !== null && <p class="panel-lead">{entry.description}</p>}
         <dl class="facts">
@@ -47,6 +49,7 @@ export function ModelPanel({ open, onClose }: ModelPanelProps) {
           <StorageFacts />
         </dl>
         <StorageActions />
+        <Models />
       </div>
     </Sheet>
   );
@@ -57,7 +60,7 @@ function EntryFacts() {
   const text = t.value.model;
   const entry = model.entry.value;
   if (entry === null) return null;
-  const bytes = entry.files.reduce((sum, file) => sum + file.bytes, 0);
+  const bytes = entry.download_bytes ?? entry.files.reduce((sum, file) => sum + file.bytes, 0);
   return (
     <>
       <Fact name={text.licence}>

@@ -2,13 +2,15 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { failureText, formatSeconds, t } from "../i18n";
+import { failureText, formatBytes, formatSeconds, t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
-import { usePage } from "../state/page";
+import type { Failure } from "../state/messages";
+import { type PageState, usePage } from "../state/page";
 
 const OFFLINE = "OFFLINE";
 const FOR_GOOD = new Set(["SINGLE_THREAD", "BUILD_FALLBACK"]); // the same at every visit
 const RELOAD = new Set(["BUILD_FAILED", "BUILD_MISMATCH"]); // what only a fresh page can mend
+const TRY_AGAIN = new Set(["NETWORK", "HTTP_STATUS", "HASH_MISMATCH", "CHECKSUM", "IO", "WORKER_CRASHED"]);
 const CHAT_MEMORY = "CHAT_MEMORY";
 
 interface NoticeProps {
@@ -52,9 +54,12 @@ export function Notices({ conversation }: { conversation: ConversationState | nu
       {updates?.ready.value && (
         <Notice action={{ text: text.updateAction, run: () => updates.apply() }}>{text.update}</Notice>
       )}
-      {phase.phase === "failed" && <LoadFailure code={phase.failure.code} message={phase.failure.message} />}
+      {phase.phase === "failed" && <LoadFailure failure={phase.failure} />}
       {phase.phase === "idle" && (
         <Notice action={{ text: t.value.model.load, run: () => void model.load() }}>{text.cancelled}</Notice>
+      )}
+      {phase.phase === "elsewhere" && (
+        <Notice action={{ text: text.takeOver, run: () => model.takeOver() }}>{text.elsewhere}</Notice>
       )}
       {phase.phase === "unresponsive" && (
         <Notice action={{ text: text.restart, run: () => void model.restart() }}>
@@ -81,18 +86,33 @@ export function Notices({ conversation }: { conversation: ConversationState | nu
   );
 }
 
-function LoadFailure({ code, message }: { code: string; message: string }) {
-  const { model } = usePage();
+function LoadFailure({ failure: { code, message, bytes } }: { failure: Failure }) {
+  const text = t.value.notices;
   const { cause, next } = failureText(code);
-  const action = RELOAD.has(code)
-    ? { text: t.value.notices.updateAction, run: () => location.reload() }
-    : { text: t.value.retry, run: () => void model.load() };
+  const lacks = bytes !== undefined;
   return (
-    <Notice lost action={action}>
-      <span class="lost">{cause}</span> {next}{" "}
+    <Notice lost action={remedy(usePage(), code)}>
+      <span class="lost">{code === "OOM" && lacks ? text.memoryRefused(formatBytes(bytes)) : cause}</span>{" "}
+      {code === "STORAGE_FULL" && lacks ? text.storageLacks(formatBytes(bytes)) : next}{" "}
       <span class="notice-detail figures">
         {code}: <bdi>{message}</bdi>
       </span>
     </Notice>
   );
+}
+
+/** Without the memory, a smaller quantization of the same model, then the page's own model, then another try. */
+function remedy({ model, defaultModel }: PageState, code: string): { text: string; run: () => void } {
+  const text = t.value.notices;
+  const id = model.id.value;
+  const stored = model.stored.value.find((one) => one.id === id);
+  if (RELOAD.has(code)) return { text: text.updateAction, run: () => location.reload() };
+  if (code === "OOM" && stored?.quantization === "q8_0") {
+    return { text: text.smaller, run: () => void model.choose(id, "q4_0") };
+  }
+  if (!TRY_AGAIN.has(code) && id !== defaultModel) {
+    const name = model.catalog.value.find((one) => one.id === defaultModel)?.name ?? defaultModel;
+    return { text: text.fallBack(name), run: () => void model.choose(defaultModel) };
+  }
+  return { text: t.value.retry, run: () => void model.load() };
 }

@@ -139,7 +139,8 @@ function SystemText({ conversation }: { conversation: ConversationState }) {
 }
 
 function Replies() {
-  const { model, modelId, preferences } = usePage();
+  const { model, preferences } = usePage();
+  const modelId = model.id.value;
   const round = useSignal(0); // counts resets, so that fields forget what was typed into them
   const info = model.info.value;
   const ranges = useComputed(() =>

@@ -13,11 +13,14 @@ const PAYLOAD = asked.get("payload") ?? "<b>bold</b>";
 const STATES: Record<string, Partial<FakeOptions>> = {
   ready: {},
   slow: { pieceMs: 150 },
+  models: { more: true },
+  elsewhere: { hold: { state: "elsewhere" } },
   loading: { holdAt: downloading(12_400_000, 8_100_000) },
   reading: { holdAt: { phase: "load", loaded: 9_000_000, total: 19_826_144 } },
   arriving: { loadMs: 3000 },
   no_network: { failLoad: { code: "NETWORK", message: "models/parley-17m/parley-17m-q8_0.000.part" } },
-  refused: { failLoad: { code: "OOM", message: "142 MB were refused" } },
+  refused: { failLoad: { code: "OOM", message: "142 MB were refused", bytes: 142_000_000 } },
+  storage_full: { failLoad: { code: "STORAGE_FULL", message: "40 MB", bytes: 40_000_000 } },
   bad_data: { failLoad: { code: "HASH_MISMATCH", message: "part 3 of 5: expected 41c2f09a, got 9e107d9d" } },
   single_thread: { notices: [{ code: "SINGLE_THREAD", detail: "not cross-origin isolated" }] },
   no_storage: {
@@ -56,6 +59,7 @@ if (root !== null) {
     engineState,
     modelId: "parley-17m",
     version: "0.1.0",
+    modelHosts: ["https://huggingface.co"],
     updates: { ready, apply: () => location.reload() },
     mayLoad: Promise.resolve(true),
   });

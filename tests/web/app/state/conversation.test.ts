@@ -49,7 +49,6 @@ async function open(options: Partial<FakeOptions> = {}, store = new TestStore())
   const conversation = createConversation({
     engine,
     model,
-    modelId: "parley-17m",
     preferences,
     store,
     stored: await store.newest(),

@@ -4,7 +4,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createPreferences, PREFERENCES_KEY, readPreferences } from "../../../../web/app/state/preferences";
 
-const defaults = { theme: "auto", language: "auto", options: {}, dismissed: [] };
+const defaults = { theme: "auto", language: "auto", options: {}, dismissed: [], model: "", speeds: {} };
 
 function memory(): Pick<Storage, "getItem" | "setItem"> & { map: Map<string, string> } {
   const map = new Map<string, string>();

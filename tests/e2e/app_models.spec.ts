@@ -1,0 +1,132 @@
+// The models view over the real engine, the hub a local server: a repository is added, used and deleted, the conversation
+// stays; two tabs; everything deleted.
+
+import { readFileSync } from "node:fs";
+import { expect, type Page, test } from "@playwright/test";
+import { expectReady, field, open, say } from "./support/talk";
+
+const MODELS = new URL("../../models/parley-17m/", import.meta.url);
+
+/** The bundled model as one file of a repository of the hub, by the page's own address of the hub. */
+async function serveHub(page: Page): Promise<{ asked: string[] }> {
+  const catalog = JSON.parse(readFileSync(new URL("../catalog.json", MODELS), "utf8"));
+  const [file] = catalog.models[0].files;
+  const parts = file.parts.map(({ url }: { url: string }) => readFileSync(new URL(`../${url}`, MODELS)));
+  const bytes = Buffer.concat(parts);
+  const sha = "0123456789abcdef0123456789abcdef01234567";
+  const asked: string[] = [];
+  const cors = { "Access-Control-Allow-Origin": "*", "Access-Control-Expose-Headers": "Content-Range, ETag" };
+  await page.context().route("https://huggingface.co/**", async (route) => {
+    const request = route.request();
+    asked.push(request.url());
+    if (request.url().includes("/api/")) {
+      const lfs = { sha256: file.sha256, size: bytes.length, pointerSize: 130 };
+      const siblings = [{ rfilename: "it.Q8_0.gguf", size: bytes.length, lfs }];
+      return route.fulfill({ headers: cors, json: { sha, siblings, cardData: { license: "cc-by-sa-4.0" } } });
+    }
+    const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(request.headers().range ?? "") ?? [];
+    const [from, to] = start === undefined ? [0, bytes.length - 1] : [Number(start), Number(end)];
+    const body = bytes.subarray(from, to + 1);
+    const range = { "Content-Range": `bytes ${from}-${from + body.length - 1}/${bytes.length}` };
+    return route.fulfill({ status: start === undefined ? 200 : 206, headers: { ...cors, ...range }, body });
+  });
+  return { asked };
+}
+
+test("a repository is added by its name, used in the same conversation, kept for the next visit, and deleted", async ({
+  page,
+}) => {
+  test.slow();
+  const { asked } = await serveHub(page);
+  await open(page);
+  await say(page, "Hello");
+  await page.locator(".chip").click();
+  const panel = page.locator("dialog.panel");
+  await panel.getByRole("textbox").fill("someone/it");
+  await panel.getByRole("button", { name: "Load", exact: true }).click();
+  const row = panel.locator(".model", { hasText: "someone/it" });
+  await expect(row).toContainText("in use", { timeout: 45_000 });
+  await expectReady(page);
+  await expect(row).toContainText("19.6 MB stored");
+  await expect(row).toContainText("cc-by-sa-4.0");
+  await page.keyboard.press("Escape");
+  await expect(page.locator(".turn[data-role]")).toHaveCount(2);
+  await say(page, "Hello again");
+  await expect(page.locator(".turn[data-role]")).toHaveCount(4);
+
+  asked.length = 0;
+  await page.reload();
+  await expectReady(page);
+  await expect(page.locator(".chip")).toContainText("someone/it");
+  expect(asked).toEqual([]);
+
+  await page.locator(".chip").click();
+  await panel.locator(".model", { hasText: "Parley 17M" }).getByRole("button", { name: "Use" }).click();
+  await expect(page.locator(".chip")).toContainText("Parley 17M", { timeout: 45_000 });
+  await expectReady(page);
+  await row.getByRole("button", { name: "Delete" }).click();
+  await row.getByRole("button", { name: "Delete 19.6 MB" }).click();
+  await expect(row).toHaveCount(0);
+});
+
+test("what cannot be loaded is explained, and the model in use stays", async ({ page }) => {
+  await open(page);
+  await page.locator(".chip").click();
+  const panel = page.locator("dialog.panel");
+  await panel.getByRole("textbox").fill("https://elsewhere.example/model.gguf");
+  await panel.getByRole("button", { name: "Load", exact: true }).click();
+  await expect(panel.getByText("This page may not fetch from that address.")).toBeVisible();
+  await expectReady(page);
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    panel.getByRole("button", { name: "Choose files" }).click(),
+  ]);
+  await chooser.setFiles({
+    name: "page.gguf",
+    mimeType: "text/html",
+    buffer: Buffer.from("<html>no</html>"),
+  });
+  await expect(panel.getByText("The model's file is not one that Parley can read.")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await expectReady(page);
+  await say(page, "Hello");
+});
+
+test("D13: a second tab says that the first has the model, takes it over, and gives it back when it closes", async ({
+  page,
+  context,
+}) => {
+  test.slow();
+  await open(page);
+  const other = await context.newPage();
+  await other.goto("./");
+  await expect(other.getByText("Parley is open in another tab and runs there.")).toBeVisible();
+  await other.getByRole("button", { name: "Use it here" }).click();
+  await expectReady(other);
+  await expect(page.getByText("Parley is open in another tab and runs there.")).toBeVisible();
+  await other.close();
+  await expectReady(page);
+  await say(page, "Hello");
+});
+
+test("everything on this device is deleted", async ({ page }) => {
+  await open(page);
+  await say(page, "Hello");
+  await page.locator(".chip").click();
+  const panel = page.locator("dialog.panel");
+  await panel.getByRole("button", { name: "Delete everything on this device" }).click();
+  await panel.getByRole("button", { name: "Delete everything", exact: true }).click();
+  await expect(page.getByText("Everything that Parley kept on this device is deleted.")).toBeVisible();
+  const left = async () =>
+    page.evaluate(async () => {
+      const root = await navigator.storage.getDirectory();
+      const files = await Array.fromAsync((root as unknown as { keys(): AsyncIterable<string> }).keys());
+      const databases = (await indexedDB.databases()).map(({ name }) => name);
+      return [...files, ...databases, ...(await caches.keys()), ...Object.keys(localStorage)];
+    });
+  await expect.poll(left).toEqual([]);
+  await page.getByRole("button", { name: "Start again" }).click();
+  await expectReady(page);
+  await expect(field(page)).toBeVisible();
+  await expect(page.locator(".turn[data-role]")).toHaveCount(0);
+});
