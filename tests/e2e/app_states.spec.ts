@@ -49,6 +49,14 @@ const STATES: Record<string, State> = {
     state: "refused",
     act: see("This browser would not give 142 MB for the model. Close other tabs and try again."),
   },
+  "R3: memory refused for a model that has a smaller quantization": {
+    state: "refused_import",
+    query: "&model=gpt2",
+    act: async (page) => {
+      await page.getByRole("button", { name: "Use its 4-bit version" }).focus();
+      await expect(page.getByText("This browser would not give 240 MB for the model.")).toBeVisible();
+    },
+  },
   "loading failed, storage full": { state: "storage_full", act: see("Free 40.0 MB on this device") },
   "in another tab": {
     state: "elsewhere",

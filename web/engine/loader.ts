@@ -58,7 +58,7 @@ export function prefetchBuild(setup: LoaderSetup, cache: BuildCache, signal: Abo
 }
 
 /** Errors of the file itself: another build would say the same. */
-function isFinal(error: unknown): boolean {
+export function isFinal(error: unknown): boolean {
   if (isAbortError(error)) return true;
   if (!(error instanceof ParleyError)) return false; // a trap, or a build that would not start
   return !["BUILD_FAILED", "HTTP_STATUS", "OOM"].includes(error.code);
@@ -151,6 +151,25 @@ export async function checkFile(
   );
 }
 
+/** Checks the beginning of a file that is still arriving; what it cannot tell yet is left to the load. */
+export async function checkHead(
+  head: Uint8Array,
+  fileBytes: number,
+  setup: LoaderSetup,
+  cache: BuildCache,
+  signal: AbortSignal,
+): Promise<void> {
+  const [name] = candidates(setup).names;
+  if (name === undefined) return;
+  const build = await cache.get(name, setup.baseUrl, signal);
+  const session = await startBuild(build, makeMemory(name, PLANNING_BYTES, PLANNING_MOST_BYTES), 0);
+  try {
+    session.plan(head, fileBytes, setup.context, 1);
+  } finally {
+    session.destroy();
+  }
+}
+
 /** Streams the file into a fresh instance. */
 async function run(
   build: CompiledBuild,
@@ -170,14 +189,15 @@ async function run(
   session.beginLoad(file.bytes, plan.context, threads);
   const pointer = session.allocate(PART_BYTES);
   let loaded = 0;
-  report({ phase: "load", loaded, total: file.bytes });
+  const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });
+  tell();
   for (let index = 0; index < file.partCount; index++) {
     // A read yields to the message queue, so that a cancel is seen between parts.
     const bytes = await file.read(index, session.memoryAt(pointer, PART_BYTES));
     throwIfAborted(signal);
     session.write(pointer, bytes);
     loaded += bytes;
-    report({ phase: "load", loaded, total: file.bytes });
+    tell();
   }
   session.release(pointer);
   return { session, opened: session.open(), plan };
@@ -206,7 +226,8 @@ export async function loadFile(
   await file.close();
   const info: ModelInfo = {
     id: file.id,
-    name: file.entry?.name ?? (plan.name || file.name),
+    // What a fine-tune calls itself inside is often the name of what it was made from.
+    name: file.entry?.name ?? (file.id.startsWith("hf:") ? file.name : plan.name || file.name),
     architecture: plan.architecture,
     quantization: plan.quantization,
     vocab_size: plan.vocab_size,

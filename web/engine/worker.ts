@@ -4,7 +4,16 @@ import * as Comlink from "comlink";
 import type { Outcome, WireLoadOptions, WireSource, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
 import { ParleyError, toWire } from "./errors";
 import { begin, makeYield, run, warmUp } from "./generation";
-import { BuildCache, checkFile, type Loaded, type LoaderSetup, loadFile, prefetchBuild } from "./loader";
+import {
+  BuildCache,
+  checkFile,
+  checkHead,
+  isFinal,
+  type Loaded,
+  type LoaderSetup,
+  loadFile,
+  prefetchBuild,
+} from "./loader";
 import { browserWorld } from "./models/download";
 import { type ModelFile, ModelLibrary, openBlob } from "./models/library";
 import { openParts } from "./models/part_store";
@@ -48,11 +57,21 @@ function theSetup(): WorkerSetup {
 function theLibrary(): Promise<ModelLibrary> {
   const { baseUrl, hub } = theSetup();
   library ??= openParts().then((store) => {
-    const opened = new ModelLibrary(baseUrl, store, browserWorld(), { hub });
+    const opened = new ModelLibrary(baseUrl, store, browserWorld(), { hub, check });
     void opened.sweep().catch(() => {}); // what is left over costs room, no more
     return opened;
   });
   return library;
+}
+
+/** A build that would not start, or no memory for it, is the load's to report. */
+async function check(head: Uint8Array, fileBytes: number, signal: AbortSignal): Promise<void> {
+  try {
+    const setup = loaderSetup({ context: 0, threads: 1, quantization: null });
+    await checkHead(head, fileBytes, setup, builds, signal);
+  } catch (error) {
+    if (error instanceof ParleyError && isFinal(error)) throw error;
+  }
 }
 
 function theSession(): WasmSession {

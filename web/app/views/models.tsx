@@ -102,7 +102,8 @@ function ModelRow({ row }: { row: Row }) {
         </p>
       )}
       <p class="model-figures figures">
-        {license !== "" && (entry === null ? <bdi>{license}</bdi> : <Licence entry={entry} />)}
+        {license !== "" && entry === null && <bdi>{license}</bdi>}
+        {entry !== null && !current && <Licence entry={entry} />}
         {figures.map((figure) => (
           <span key={figure}>{figure}</span>
         ))}

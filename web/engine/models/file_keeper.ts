@@ -11,14 +11,25 @@ export class FileKeeper implements Keeper {
   readonly file: FileRecord;
   readonly #present = new Set<number>();
 
-  private constructor(shelf: Shelf, model: ModelRecord, file: FileRecord) {
+  private constructor(
+    shelf: Shelf,
+    model: ModelRecord,
+    file: FileRecord,
+    private readonly check?: (head: Uint8Array, fileBytes: number) => Promise<void>,
+  ) {
     this.#shelf = shelf;
     this.#model = model;
     this.file = file;
   }
 
-  static async open(shelf: Shelf, model: ModelRecord, file: FileRecord): Promise<FileKeeper> {
-    const keeper = new FileKeeper(shelf, model, file);
+  /** `check` sees the first part before it is kept. */
+  static async open(
+    shelf: Shelf,
+    model: ModelRecord,
+    file: FileRecord,
+    check?: (head: Uint8Array, fileBytes: number) => Promise<void>,
+  ): Promise<FileKeeper> {
+    const keeper = new FileKeeper(shelf, model, file, check);
     const known = await Promise.all(file.parts.map((part) => part !== null && shelf.has(part.sha256)));
     known.forEach((there, index) => {
       if (there) keeper.#present.add(index);
@@ -56,6 +67,7 @@ export class FileKeeper implements Keeper {
     const sha256 = await sha256Hex(bytes);
     const before = parts[index] ?? null;
     if (before !== null && before.sha256 !== sha256) return false;
+    if (index === 0 && before === null && this.file.bytes > 0) await this.check?.(bytes, this.file.bytes);
     if (!(await this.#shelf.has(sha256))) await this.#shelf.keep(sha256, bytes);
     while (parts.length < index) parts.push(null);
     parts[index] = { sha256, bytes: bytes.length };

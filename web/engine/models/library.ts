@@ -50,6 +50,8 @@ export interface LibraryOptions {
   hub?: string;
   partBytes?: number; // of files without parts of their own
   convert?: Convert;
+  /** Throws when the first part of a GGUF file shows that it is no model for here, before the rest is fetched. */
+  check?: (head: Uint8Array, fileBytes: number, signal: AbortSignal) => Promise<void>;
 }
 
 export class ModelLibrary {
@@ -59,6 +61,7 @@ export class ModelLibrary {
   readonly #hub: string;
   readonly #partBytes: number;
   readonly #convert: Convert | undefined;
+  readonly #check: LibraryOptions["check"];
 
   constructor(baseUrl: string, store: OpenedStore, world: World, options: LibraryOptions = {}) {
     this.#baseUrl = baseUrl;
@@ -67,6 +70,7 @@ export class ModelLibrary {
     this.#hub = options.hub ?? __PARLEY_HUB__;
     this.#partBytes = options.partBytes ?? PART_BYTES;
     this.#convert = options.convert;
+    this.#check = options.check;
   }
 
   get notices(): Notice[] {
@@ -254,7 +258,12 @@ export class ModelLibrary {
     report: Report,
     signal: AbortSignal,
   ): Promise<void> {
-    const keepers = await Promise.all(files.map((file) => FileKeeper.open(this.#shelf, record, file)));
+    const check = (head: Uint8Array, bytes: number) =>
+      this.#check?.(head, bytes, signal) ?? Promise.resolve();
+    const checked = record.import === null ? check : undefined;
+    const keepers = await Promise.all(
+      files.map((file) => FileKeeper.open(this.#shelf, record, file, checked)),
+    );
     const total = files.reduce((sum, { bytes }) => sum + bytes, 0);
     const stored = keepers.reduce((sum, { presentBytes }) => sum + presentBytes, 0);
     await this.#shelf.makeRoom(total - stored);

@@ -20,6 +20,10 @@ const STATES: Record<string, Partial<FakeOptions>> = {
   arriving: { loadMs: 3000 },
   no_network: { failLoad: { code: "NETWORK", message: "models/parley-17m/parley-17m-q8_0.000.part" } },
   refused: { failLoad: { code: "OOM", message: "142 MB were refused", bytes: 142_000_000 } },
+  refused_import: {
+    more: true,
+    failLoad: { code: "OOM", message: "240 MB were refused", bytes: 240_000_000 },
+  },
   storage_full: { failLoad: { code: "STORAGE_FULL", message: "40 MB", bytes: 40_000_000 } },
   bad_data: { failLoad: { code: "HASH_MISMATCH", message: "part 3 of 5: expected 41c2f09a, got 9e107d9d" } },
   single_thread: { notices: [{ code: "SINGLE_THREAD", detail: "not cross-origin isolated" }] },
@@ -57,7 +61,7 @@ if (root !== null) {
   start(root, {
     engine,
     engineState,
-    modelId: "parley-17m",
+    modelId: asked.get("model") ?? "parley-17m",
     version: "0.1.0",
     modelHosts: ["https://huggingface.co"],
     updates: { ready, apply: () => location.reload() },

@@ -1,6 +1,6 @@
 // Row D12: the browser is killed at a random moment of a download, fifty times over one profile. Each time what had been
 // verified and recorded is still there and still right, and the download finishes.
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type BrowserContext, chromium, type Page, type TestInfo } from "@playwright/test";
@@ -9,18 +9,38 @@ import { expect, get, openPage, openSite, PART, stored, test, verify } from "./f
 
 const KILLS = 50;
 
-/** The process of the browser that has `profile`, from the system's own list. */
-function browserProcess(profile: string): number {
-  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+/** Kills every process of the browser that has `profile`, and waits until they are gone. */
+async function killBrowser(profile: string): Promise<void> {
+  const victims = browserProcesses(profile);
+  for (const id of victims) {
     try {
-      const words = readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0");
-      const isBrowser = !words.some((word) => word.startsWith("--type="));
-      if (isBrowser && words.includes(`--user-data-dir=${profile}`)) return Number(entry);
+      process.kill(id, "SIGKILL");
     } catch {
       // It ended meanwhile.
     }
   }
-  throw new Error(`no browser has ${profile}`);
+  while (victims.some((id) => existsSync(`/proc/${id}/exe`))) await new Promise((done) => setTimeout(done, 5));
+}
+
+/** From the system's own list: the process that was started with `profile`, and all that it started. */
+function browserProcesses(profile: string): number[] {
+  const parents = new Map<number, number>();
+  const found: number[] = [];
+  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
+    try {
+      const words = readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0");
+      if (words.includes(`--user-data-dir=${profile}`)) found.push(Number(entry));
+      const status = readFileSync(`/proc/${entry}/status`, "utf8");
+      parents.set(Number(entry), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]));
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  if (found.length === 0) throw new Error(`no browser has ${profile}`);
+  for (const id of found) {
+    for (const [child, parent] of parents) if (parent === id && !found.includes(child)) found.push(child);
+  }
+  return found;
 }
 
 async function launch(profile: string, { project }: TestInfo): Promise<BrowserContext> {
@@ -47,7 +67,9 @@ test(`D12: killed ${KILLS} times in the middle of a download, it loses nothing t
       await openPage(page, site, host);
       if (round > 0) {
         const before = (await stored(page)).find(({ id }) => id === nameOf(round - 1));
-        expect(before?.bytes ?? 0, `round ${round}`).toBeGreaterThanOrEqual(acknowledged);
+        expect(before?.bytes ?? 0, `round ${round}, ${JSON.stringify(before)}`).toBeGreaterThanOrEqual(
+          acknowledged,
+        );
         if (before !== undefined) {
           expect((await verify(page, before.id)).bad_parts, `round ${round}`).toBe(0);
           if (before.bytes > 0) resumed += 1;
@@ -85,7 +107,7 @@ test(`D12: killed ${KILLS} times in the middle of a download, it loses nothing t
       }, nameOf(round));
       running.catch(() => {});
       await new Promise((resolve) => setTimeout(resolve, 40 + random() * 300));
-      process.kill(browserProcess(profile), "SIGKILL");
+      await killBrowser(profile);
       await context.close().catch(() => {});
     }
     expect(resumed).toBeGreaterThan(KILLS / 4);

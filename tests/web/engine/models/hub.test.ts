@@ -98,7 +98,12 @@ describe("a repository", () => {
       return new Response(JSON.stringify({ sha: commit, siblings, cardData: { license: "mit" } }));
     });
     for (const [path, bytes] of Object.entries(files)) {
-      world.answers.set(`${HUB}me/it/resolve/${commit}/${path}`, () => new Response(bytes));
+      world.answers.set(`${HUB}me/it/resolve/${commit}/${path}`, ({ init }) => {
+        const [, start, end] = /^bytes=(\d+)-(\d+)$/.exec(new Headers(init.headers).get("Range") ?? "") ?? [];
+        if (start === undefined) return new Response(bytes);
+        const range = { "Content-Range": `bytes ${start}-${end}/${bytes.length}` };
+        return new Response(bytes.slice(Number(start), Number(end) + 1), { status: 206, headers: range });
+      });
     }
   }
 
@@ -133,6 +138,17 @@ describe("a repository", () => {
     );
     await expect(library().open("hf:me/it", quiet, running)).rejects.toMatchObject({ code: "HASH_MISMATCH" });
     expect(await library().stored()).toMatchObject([{ bytes: 0, complete: false }]);
+  });
+
+  test("what its first part shows to be no model for here is refused before the rest is fetched", async () => {
+    publish({ "it.Q8_0.gguf": gguf });
+    const check = async (head: Uint8Array, bytes: number) => {
+      throw new ParleyError("UNSUPPORTED_MODEL", `${head.length} of ${bytes}`);
+    };
+    const checking = new ModelLibrary(BASE, store, world, { hub: HUB, partBytes: 64, check });
+    await expect(checking.open("hf:me/it", quiet, running)).rejects.toMatchObject({ message: "64 of 300" });
+    expect(world.requests.filter((url) => url.includes("/resolve/"))).toHaveLength(1);
+    expect(await checking.stored()).toMatchObject([{ bytes: 0 }]);
   });
 
   test("a checkpoint is converted, its own parts are let go, and the converted file is loaded ever after", async () => {
