@@ -78,11 +78,11 @@ test("the panel says what the model takes up, checks every part, and deletes it"
   );
   await panel.getByRole("button", { name: "Verify" }).click();
   await expect(panel).toContainText("Every part is as published.");
-  await panel.getByRole("button", { name: "Delete" }).click();
+  await panel.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(panel).toContainText("Delete 19.6 MB from this device?");
   await panel.getByRole("button", { name: "Keep" }).click();
-  await panel.getByRole("button", { name: "Delete" }).click();
-  await panel.getByRole("button", { name: "Delete" }).click();
+  await panel.getByRole("button", { name: "Delete", exact: true }).click();
+  await panel.getByRole("button", { name: "Delete", exact: true }).click();
   await expect(panel).toContainText("Not stored on this device.");
   const fetched: string[] = [];
   page.context().on("request", (request) => {

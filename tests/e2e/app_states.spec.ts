@@ -193,7 +193,7 @@ const STATES: Record<string, State> = {
     state: "ready",
     act: async (page) => {
       await page.locator(".chip").click();
-      await page.getByRole("button", { name: "Delete" }).click();
+      await page.getByRole("button", { name: "Delete", exact: true }).click();
       await expect(page.getByRole("button", { name: "Keep" })).toBeFocused();
     },
   },

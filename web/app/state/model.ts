@@ -162,7 +162,6 @@ export function createModel(
       if (catalog.peek().length === 0) catalog.value = await engine.catalog();
       mine.signal.throwIfAborted();
       await engine.load(id.peek(), { signal: mine.signal, ...(quantization && { quantization }) });
-      void refreshStorage();
     } catch (error) {
       if (!isAbort(error)) failure.value = failureFrom(error);
     } finally {
@@ -170,6 +169,7 @@ export function createModel(
         loading = null;
         starting.value = false;
       }
+      void refreshStorage();
     }
   }
 
