@@ -24,6 +24,22 @@ export interface ParleyExports {
   _parley_load_begin(parley: Pointer, fileBytes: number, context: number, threads: number): number;
   _parley_load_write(parley: Pointer, bytes: Pointer, size: number): number;
   _parley_open(parley: Pointer): number;
+  _parley_convert_begin(
+    parley: Pointer,
+    type: Pointer,
+    typeBytes: number,
+    name: Pointer,
+    nameBytes: number,
+  ): number;
+  _parley_convert_text(
+    parley: Pointer,
+    name: Pointer,
+    nameBytes: number,
+    text: Pointer,
+    textBytes: number,
+  ): number;
+  _parley_convert_weights(parley: Pointer, name: Pointer, nameBytes: number, fileBytes: number): number;
+  _parley_convert_next(parley: Pointer): Pointer;
   _parley_clear_options(parley: Pointer): number;
   _parley_set_option(
     parley: Pointer,
@@ -104,6 +120,12 @@ export interface SessionEvent {
   context: number;
 }
 
+/** What a conversion wants or has made. */
+export type ConvertStep =
+  | { kind: "read"; file: number; offset: number; pointer: Pointer; size: number } // fill `size` bytes at `pointer`
+  | { kind: "write"; bytes: Uint8Array<ArrayBuffer>; writtenBytes: number; outputBytes: number } // a copy
+  | { kind: "done" };
+
 // Byte offsets of the structs of c_api.h on wasm32.
 const BYTES = { data: 0, size: 4 };
 const ERROR = { code: 0, hasOffset: 4, offset: 8, message: 16 };
@@ -122,6 +144,7 @@ const EVENT = {
   completionTokens: 48,
   context: 52,
 };
+const CONVERT_STEP = { offset: 0, written: 8, output: 16, data: 24, size: 28, kind: 32, file: 36 };
 const KINDS = ["prefill", "token", "done", "failed"] as const;
 const REASONS: Record<number, SessionEvent["reason"]> = { 1: "stop", 2: "length", 3: "aborted" };
 
@@ -314,6 +337,69 @@ export class WasmSession {
       this.#check(this.#exports._parley_detokenize(this.#parley, pointer, ids.length, skipSpecial ? 1 : 0)),
     );
     return this.#decoder.decode(this.#copy(this.#exports._parley_result(this.#parley) >>> 0));
+  }
+
+  convertBegin(type: string, name: string): void {
+    this.#withText(type, (typePointer, typeBytes) =>
+      this.#withText(name, (pointer, bytes) =>
+        this.#check(
+          this.#exports._parley_convert_begin(this.#parley, typePointer, typeBytes, pointer, bytes),
+        ),
+      ),
+    );
+  }
+
+  /** config.json, the tokenizer's files and the like. */
+  convertText(name: string, text: Uint8Array): void {
+    this.#withText(name, (namePointer, nameBytes) =>
+      this.#withBytes(text, (pointer) =>
+        this.#check(
+          this.#exports._parley_convert_text(this.#parley, namePointer, nameBytes, pointer, text.length),
+        ),
+      ),
+    );
+  }
+
+  /** A file of weights; the steps name them by the order of these calls. */
+  convertWeights(name: string, fileBytes: number): void {
+    this.#withText(name, (pointer, bytes) =>
+      this.#check(this.#exports._parley_convert_weights(this.#parley, pointer, bytes, fileBytes)),
+    );
+  }
+
+  convertNext(): ConvertStep {
+    const step = this.#exports._parley_convert_next(this.#parley) >>> 0;
+    const view = this.#dataView();
+    const pointer = view.getUint32(step + CONVERT_STEP.data, true);
+    const size = view.getUint32(step + CONVERT_STEP.size, true);
+    switch (view.getInt32(step + CONVERT_STEP.kind, true)) {
+      case 0: {
+        const file = view.getUint32(step + CONVERT_STEP.file, true);
+        return {
+          kind: "read",
+          file,
+          offset: view.getFloat64(step + CONVERT_STEP.offset, true),
+          pointer,
+          size,
+        };
+      }
+      case 1:
+        return {
+          kind: "write",
+          bytes: this.#heap().slice(pointer, pointer + size),
+          writtenBytes: view.getFloat64(step + CONVERT_STEP.written, true),
+          outputBytes: view.getFloat64(step + CONVERT_STEP.output, true),
+        };
+      case 2:
+        return { kind: "done" };
+      default:
+        throw this.#error();
+    }
+  }
+
+  /** Answers a step of kind read. */
+  convertFill(pointer: Pointer, bytes: Uint8Array): void {
+    this.#heap().set(bytes, pointer);
   }
 
   destroy(): void {

@@ -2,6 +2,7 @@
 // time; the page's side queues. It is disposable: the page ends it to free its memory or when it fails.
 import * as Comlink from "comlink";
 import type { Outcome, WireLoadOptions, WireSource, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
+import { converter } from "./convert";
 import { ParleyError, toWire } from "./errors";
 import { begin, makeYield, run, warmUp } from "./generation";
 import {
@@ -57,7 +58,11 @@ function theSetup(): WorkerSetup {
 function theLibrary(): Promise<ModelLibrary> {
   const { baseUrl, hub } = theSetup();
   library ??= openParts().then((store) => {
-    const opened = new ModelLibrary(baseUrl, store, browserWorld(), { hub, check });
+    const opened = new ModelLibrary(baseUrl, store, browserWorld(), {
+      hub,
+      check,
+      convert: converter(builds, baseUrl),
+    });
     void opened.sweep().catch(() => {}); // what is left over costs room, no more
     return opened;
   });

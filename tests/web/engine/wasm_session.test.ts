@@ -51,6 +51,15 @@ describe("layout", () => {
     expect(offsetsOf("ParleyBytes")).toEqual({ data: 0, size: 4 });
     expect(offsetsOf("ParleyError")).toEqual({ code: 0, has_offset: 4, offset: 8, message: 16 });
     expect(offsetsOf("ParleyAlternative")).toEqual({ logprob: 0, id: 8, reserved: 12 });
+    expect(offsetsOf("ParleyConvertStep")).toEqual({
+      offset: 0,
+      written_bytes: 8,
+      output_bytes: 16,
+      data: 24,
+      size: 28,
+      kind: 32,
+      file: 36,
+    });
     expect(offsetsOf("ParleyEvent")).toEqual({
       logprob: 0,
       text: 8,
@@ -197,6 +206,34 @@ describe("events", () => {
     const { text } = session.next();
     new Uint8Array(core.memory.buffer).fill(0);
     expect(text).toEqual(new Uint8Array([65]));
+  });
+
+  test("a conversion asks for bytes of its files and hands out copies of what it made", () => {
+    const { core, session } = make();
+    core.convertReads = [{ file: 1, offset: 2 ** 33, size: 3 }];
+    session.convertBegin("q8_0", "me/it");
+    session.convertText("config.json", new TextEncoder().encode("{}"));
+    session.convertWeights("model.safetensors", 2 ** 34);
+    expect(core.calls).toEqual([
+      ["convert_begin", "q8_0", "me/it"],
+      ["convert_text", "config.json", "{}"],
+      ["convert_weights", "model.safetensors", 2 ** 34],
+    ]);
+    expect(core.live.size).toBe(0);
+    const step = session.convertNext();
+    expect(step).toMatchObject({ kind: "read", file: 1, offset: 2 ** 33, size: 3 });
+    if (step.kind === "read") session.convertFill(step.pointer, new Uint8Array([1, 2, 3]));
+    const made = session.convertNext();
+    new Uint8Array(core.memory.buffer).fill(0);
+    expect(made).toEqual({
+      kind: "write",
+      bytes: new Uint8Array([2, 4, 6]),
+      writtenBytes: 3,
+      outputBytes: 6,
+    });
+    expect(session.convertNext()).toEqual({ kind: "done" });
+    core.failures.set("convert_next", { code: 1, message: "cut off", offset: 9 });
+    expect(() => session.convertNext()).toThrow(expect.objectContaining({ code: "TRUNCATED", offset: 9 }));
   });
 
   test("I3: non-finite logits are an error and the session goes on", () => {

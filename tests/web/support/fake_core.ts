@@ -30,6 +30,9 @@ export class FakeCore {
   failures = new Map<string, FakeError>();
   #top = 4096;
   #cancelled = false;
+  /** What a conversion will ask for. */
+  convertReads: { file: number; offset: number; size: number }[] = [];
+  #filled: { data: number; size: number } | null = null;
 
   readonly exports: ParleyExports = {
     _parley_abi_version: () => this.abi,
@@ -65,6 +68,13 @@ export class FakeCore {
     _parley_load_write: (_, pointer, size) =>
       this.#call("load_write", Array.from(this.#bytes(pointer, size))),
     _parley_open: () => this.#call("open"),
+    _parley_convert_begin: (_, type, typeBytes, name, nameBytes) =>
+      this.#call("convert_begin", this.#text(type, typeBytes), this.#text(name, nameBytes)),
+    _parley_convert_text: (_, name, nameBytes, text, textBytes) =>
+      this.#call("convert_text", this.#text(name, nameBytes), this.#text(text, textBytes)),
+    _parley_convert_weights: (_, name, nameBytes, fileBytes) =>
+      this.#call("convert_weights", this.#text(name, nameBytes), fileBytes),
+    _parley_convert_next: () => this.#convertNext(),
     _parley_clear_options: () => this.#call("clear_options"),
     _parley_set_option: (_, name, nameBytes, value, valueBytes) =>
       this.#call("set_option", this.#text(name, nameBytes), this.#text(value, valueBytes)),
@@ -128,6 +138,39 @@ export class FakeCore {
     new Uint8Array(this.memory.buffer).set(bytes, data);
     this.#view.setUint32(at, data, true);
     this.#view.setUint32(at + 4, bytes.length, true);
+  }
+
+  /** Asks for what `convertReads` says, and writes back what it got with every byte doubled. */
+  #convertNext(): number {
+    const at = this.#struct(40);
+    const view = this.#view;
+    if (this.#filled !== null) {
+      const { data, size } = this.#filled;
+      this.#filled = null;
+      new Uint8Array(this.memory.buffer, data, size).forEach((byte, index, bytes) => {
+        bytes[index] = byte * 2;
+      });
+      view.setFloat64(at + 8, size, true);
+      view.setFloat64(at + 16, 2 * size, true);
+      view.setUint32(at + 24, data, true);
+      view.setUint32(at + 28, size, true);
+      view.setInt32(at + 32, 1, true);
+      return at;
+    }
+    const read = this.convertReads.shift();
+    if (read === undefined) {
+      view.setInt32(at + 32, this.failures.has("convert_next") ? 3 : 2, true);
+      this.error = this.failures.get("convert_next") ?? { code: 0, message: "" };
+      return at;
+    }
+    const data = this.#struct(read.size);
+    this.#filled = { data, size: read.size };
+    view.setFloat64(at, read.offset, true);
+    view.setUint32(at + 24, data, true);
+    view.setUint32(at + 28, read.size, true);
+    view.setInt32(at + 32, 0, true);
+    view.setUint32(at + 36, read.file, true);
+    return at;
   }
 
   #next(): number {

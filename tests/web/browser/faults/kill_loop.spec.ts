@@ -19,7 +19,8 @@ async function killBrowser(profile: string): Promise<void> {
       // It ended meanwhile.
     }
   }
-  while (victims.some((id) => existsSync(`/proc/${id}/exe`))) await new Promise((done) => setTimeout(done, 5));
+  while (victims.some((id) => existsSync(`/proc/${id}/exe`)))
+    await new Promise((done) => setTimeout(done, 5));
 }
 
 /** From the system's own list: the process that was started with `profile`, and all that it started. */
