@@ -92,6 +92,18 @@ test("what cannot be loaded is explained, and the model in use stays", async ({ 
   await say(page, "Hello");
 });
 
+test("D17: where lasting storage is denied the page works, and says that the model may be removed", async ({
+  page,
+}) => {
+  await page.addInitScript(() => {
+    navigator.storage.persist = async () => false;
+  });
+  await open(page);
+  await say(page, "Hello");
+  await page.locator(".chip").click();
+  await expect(page.getByText("The browser may remove it when space runs out.")).toBeVisible();
+});
+
 test("D13: a second tab says that the first has the model, takes it over, and gives it back when it closes", async ({
   page,
   context,
