@@ -12,6 +12,7 @@ for (const path of ['web/package.json', 'web/package-lock.json']) {
   test(`${path} says the same`, () => assert.equal(JSON.parse(read(path)).version, version));
 }
 
-test('the changelog begins with it', () => {
-  assert.equal(read('CHANGELOG.md').match(/^## (\S+)/m)[1], version);
+test("the changelog's newest version is it, after what is not released", () => {
+  const headings = [...read('CHANGELOG.md').matchAll(/^## (\S+)/gm)].map((match) => match[1]);
+  assert.equal(headings[0] === 'Unreleased' ? headings[1] : headings[0], version);
 });
