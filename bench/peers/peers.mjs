@@ -21,7 +21,7 @@ const HELP = `usage: peers.mjs [options]
   --models A,B     of ${MODELS.join(', ')} (124M,parley-17m)
   --types A,B      of ${TYPES.join(', ')} (both)
   --threads A,B    numbers of threads (1,2)
-  --engines TEXT   only engines whose name has this text
+  --engines A,B    only engines whose names have one of these texts
   --rounds N       rounds, of which medians are taken (3)
   --out FILE       JSON; groups that FILE has and this run has not stay in it (bench/results/peers.json)
   --table FILE     only print the tables of FILE
@@ -58,7 +58,7 @@ function readOptions() {
 /** The engines of a group that can run here; says why the others cannot. */
 function enginesOf(group, wanted) {
   return ENGINES.filter((engine) => {
-    if (!engine.fits(group) || !engine.id.includes(wanted)) return false;
+    if (!engine.fits(group) || !wanted.split(',').some((text) => engine.id.includes(text))) return false;
     try {
       engine.needs(group);
       return true;
@@ -81,7 +81,8 @@ function addRound(known, round) {
   }
 }
 
-async function runGroup(site, group, engines, rounds) {
+/** Runs a group's rounds; `keep` gets what is known after each of them. */
+async function runGroup(site, group, engines, rounds, keep) {
   const result = { ...group, prefill_tokens: prefillOf(group.model), read_gb_s: [], engines: {} };
   ggufFile(group.model, group.type);
   result.decoded_bytes = decodedBytes(group.model, group.type);
@@ -97,9 +98,9 @@ async function runGroup(site, group, engines, rounds) {
       const where = `${group.model} ${group.type} ${group.threads}, round ${round + 1}: ${engine.id}`;
       process.stderr.write(`${where}: prefill ${prefill.toFixed(1)}, decode ${decode.toFixed(1)} tokens/s\n`);
     }
+    const inOrder = engines.map(({ id }) => [id, result.engines[id]]);
+    keep({ ...result, engines: Object.fromEntries(inOrder) });
   }
-  const order = engines.map(({ id }) => [id, result.engines[id]]);
-  return { ...result, engines: Object.fromEntries(order) };
 }
 
 async function describeRun() {
@@ -116,11 +117,11 @@ async function describeRun() {
   };
 }
 
-/** Writes the file after every group, so that a run that is stopped leaves what it has measured. */
-function writeGroups(file, run, groups) {
+/** Writes the file with `group` in place of what it had of that group: a run that is stopped leaves what it measured. */
+function writeGroup(file, run, group) {
   const key = ({ model, type, threads }) => `${model} ${type} ${threads}`;
   const before = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).groups : [];
-  const merged = new Map([...before, ...groups].map((group) => [key(group), group]));
+  const merged = new Map([...before, group].map((each) => [key(each), each]));
   mkdirSync(dirname(file), { recursive: true });
   const result = { ...run, groups: [...merged.values()] };
   writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);
@@ -152,7 +153,9 @@ async function main() {
       for (const threads of options.threads) {
         const group = { model, type, threads };
         const engines = enginesOf(group, options.engines);
-        result = writeGroups(options.out, run, [await runGroup(site, group, engines, options.rounds)]);
+        await runGroup(site, group, engines, options.rounds, (known) => {
+          result = writeGroup(options.out, run, known);
+        });
       }
     }
   }
