@@ -1,7 +1,8 @@
 // The model in the page: arriving, cancelled, failing, checked, deleted, with the real engine and a host that misbehaves.
 
 import { expect, type Page, test } from "@playwright/test";
-import { expectIdle, expectReady, field, lastTurn, open, words } from "./support/talk";
+import { expectIdle, expectReady, field, lastTurn, open, say, words } from "./support/talk";
+import { LONGEST_TASK_MS, longestTask } from "./support/tasks";
 
 /** Lets each part of the model wait, and counts those that were let through. */
 async function slowParts(page: Page, ms: number): Promise<{ parts: number }> {
@@ -31,6 +32,23 @@ test("arriving is told in words, can be cancelled, and goes on where it was", as
   await page.getByRole("button", { name: "Load the model" }).click();
   await expectReady(page);
   expect(slow.parts - before).toBeLessThan(5); // of 5: what had arrived was not fetched again
+});
+
+test("no task over 50 ms while the model arrives, loads from storage and answers", async ({
+  page,
+  browser,
+}) => {
+  const first = await longestTask(browser, page, async () => {
+    await open(page);
+    await say(page, "Hello, how are you?");
+  });
+  expect(first).toBeLessThan(LONGEST_TASK_MS);
+  const second = await longestTask(browser, page, async () => {
+    await page.reload();
+    await expectReady(page);
+    await say(page, "Which film should I watch tonight?");
+  });
+  expect(second).toBeLessThan(LONGEST_TASK_MS);
 });
 
 test("D9, D10: a part that is not the model's is refused with its reason; Retry fetches it alone", async ({

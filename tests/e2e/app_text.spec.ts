@@ -1,8 +1,9 @@
 // Text from outside stays text (C5), keeps to its place whatever its direction (C6), and long text leaves the page quick.
 
-import type { Browser, Page } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import { expect, test } from "./support/preview";
 import { expectIdle, field, say, words } from "./support/talk";
+import { LONGEST_TASK_MS, longestTask } from "./support/tasks";
 
 /** Each sets window.parleyAttacked if it is ever more than text. */
 const PAYLOADS = [
@@ -95,36 +96,6 @@ test("C6: bidirectional controls and zero-width characters stay within their own
   expect(bidi).toHaveLength(5); // the title, three lines said, one line answered
   for (const value of bidi) expect(["isolate", "plaintext"]).toContain(value);
 });
-
-/** Processor time, in ms, of the page's longest task while `act` runs; time that other programs took does not count. */
-async function longestTask(browser: Browser, page: Page, act: () => Promise<void>): Promise<number> {
-  await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
-  await act();
-  interface TraceEvent {
-    name: string;
-    ph: string;
-    pid: number;
-    tid: number;
-    tdur?: number;
-    args: { name?: string };
-  }
-  const { traceEvents } = JSON.parse((await browser.stopTracing()).toString()) as {
-    traceEvents: TraceEvent[];
-  };
-  const thread = ({ pid, tid }: TraceEvent) => `${pid}:${tid}`;
-  const main = new Set(
-    traceEvents
-      .filter(({ name, args }) => name === "thread_name" && args.name === "CrRendererMain")
-      .map(thread),
-  );
-  const tasks = traceEvents.filter(
-    (event) => event.ph === "X" && event.name.endsWith("RunTask") && main.has(thread(event)),
-  );
-  expect(tasks.length).toBeGreaterThan(100); // the trace was taken
-  return Math.max(...tasks.map(({ tdur = 0 }) => tdur)) / 1000;
-}
-
-const LONGEST_TASK_MS = 50;
 
 test("C6: a line of a megabyte is drawn without a task over 50 ms", async ({ preview, page, browser }) => {
   await preview.open("megabyte");
