@@ -20,7 +20,8 @@ struct TestTensor {
   DType type = DType::kF32;
   std::vector<uint64_t> shape;  // slowest first
   std::vector<float> values;
-  uint64_t offset = 0;  // bytes from the start of the file; set by Build
+  uint64_t offset = 0;            // bytes from the start of the file; set by Build
+  std::vector<uint8_t> raw = {};  // stored instead of the values, for types that are only decoded
 };
 
 struct TestModel {
@@ -148,6 +149,7 @@ inline std::vector<TestTensor> TestModel::Tensors() const {
 }
 
 inline std::vector<uint8_t> EncodeTensor(const TestTensor& tensor) {
+  if (!tensor.raw.empty()) return tensor.raw;
   const uint64_t columns = tensor.shape.back();
   const uint64_t row_bytes = RowBytes(tensor.type, columns);
   const uint64_t rows = tensor.values.size() / columns;
