@@ -1,5 +1,6 @@
 // Compares Parley with llama.cpp on one GGUF file: token ids of plain and special-looking text, then greedy
-// continuations. A continuation may part only at a near-tie: where both choices lie within 0.05 logits for Parley.
+// continuations. A continuation may part only at a near-tie: where both choices lie within 0.05 logits for Parley, or for
+// its reference engine, which computes with the file's own values in f32.
 //
 //   check_llama_cpp.mjs --package DIR [--parley build/native/parley] [--tokens 48] FILE.gguf
 //
@@ -56,10 +57,10 @@ function parley(args, input) {
   return JSON.parse(stdout);
 }
 
-function parleyComplete(prompt) {
+function parleyComplete(prompt, engine = "kernels", maxTokens = tokens) {
   return parley(
-    ["complete", "--model", file, "--prompt", "-", "--json", "--temperature", "0", "--max-tokens", String(tokens),
-      "--top-logprobs", String(ALTERNATIVES)],
+    ["complete", "--model", file, "--prompt", "-", "--json", "--temperature", "0", "--max-tokens", String(maxTokens),
+      "--top-logprobs", String(ALTERNATIVES), "--engine", engine],
     prompt,
   );
 }
@@ -81,6 +82,13 @@ function margin(result, at, other) {
   return rival ? step.logprob - rival.logprob : Number.POSITIVE_INFINITY;
 }
 
+/** The same for the reference engine, which must have come to step `at` by the same tokens. */
+function exactMargin(prompt, ours, at, other) {
+  const exact = parleyComplete(prompt, "reference", at + 1);
+  const sameWay = ours.ids.slice(0, at).every((id, i) => id === exact.ids[i]);
+  return sameWay ? Math.abs(margin(exact, at, other === exact.ids[at] ? ours.ids[at] : other)) : Number.POSITIVE_INFINITY;
+}
+
 let failures = 0;
 let ties = 0;
 for (const prompt of PROMPTS) {
@@ -99,7 +107,7 @@ for (const prompt of PROMPTS) {
   if (at === length) {
     console.log(`equal, ${length} tokens: ${label}`);
   } else {
-    const gap = margin(ours, at, theirs[at]);
+    const gap = Math.min(margin(ours, at, theirs[at]), exactMargin(prompt, ours, at, theirs[at]));
     const explained = gap < NEAR_TIE;
     if (explained) ties++;
     else failures++;
