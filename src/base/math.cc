@@ -1,6 +1,6 @@
-// Exponential, logarithm, power and tangent from additions, multiplications and divisions in a
-// fixed order, so that every processor and compiler gives the same bits. Accuracy: the comment of
-// each; speed is not the aim here.
+// Exponential, logarithm, power, hyperbolic tangent, sine and cosine from additions,
+// multiplications and divisions in a fixed order, so that every processor and compiler gives the
+// same bits. Accuracy: the comment of each; speed is not the aim here.
 #include "base/math.h"
 
 #include <bit>
@@ -106,6 +106,54 @@ Pair LogPair(double x) {
   return Add(scale, doubled);
 }
 
+// x = quadrant * pi/2 + rest, |rest| <= pi/4 and a little.
+struct Reduced {
+  double rest;
+  uint32_t quadrant;
+};
+// Cody & Waite 1980: pi/2 in three parts, of which the first two have 33 bits, so that their
+// products with up to 20 bits are exact, and so is the first difference (Sterbenz). The two
+// roundings that remain are of numbers below 1: 2^-53 in all.
+Reduced Reduce(double x) {
+  constexpr double kTwoOverPi = 0x1.45f306dc9c883p-1;
+  constexpr double kFirst = 0x1.921fb544p+0;
+  constexpr double kSecond = 0x1.0b4611a6p-34;
+  constexpr double kThird = 0x1.3198a2e037073p-69;
+  const double n = (x * kTwoOverPi + kRoundDouble) - kRoundDouble;
+  const double rest = ((x - n * kFirst) - n * kSecond) - n * kThird;
+  return {rest, static_cast<uint32_t>(static_cast<int64_t>(n)) & 3};
+}
+
+// Taylor's series on [-pi/4, pi/4]: what is left out is below 2^-62 (r^19 / 19!) and 2^-58 (r^18 /
+// 18!).
+double SinOfRest(double r) {
+  const double z = r * r;
+  double p = 1.0 / 355687428096000;  // 1 / 17!
+  constexpr double kCoefficients[] = {
+      -1.0 / 1307674368000, 1.0 / 6227020800, -1.0 / 39916800, 1.0 / 362880,
+      -1.0 / 5040,          1.0 / 120,        -1.0 / 6};
+  for (const double c : kCoefficients) p = p * z + c;
+  return r + r * (z * p);
+}
+double CosOfRest(double r) {
+  const double z = r * r;
+  double p = 1.0 / 20922789888000;  // 1 / 16!
+  constexpr double kCoefficients[] = {-1.0 / 87178291200, 1.0 / 479001600, -1.0 / 3628800,
+                                      1.0 / 40320,        -1.0 / 720,      1.0 / 24};
+  for (const double c : kCoefficients) p = p * z + c;
+  const double half = 0.5 * z;
+  const double w = 1 - half;
+  return w + (((1 - w) - half) + z * z * p);  // what 1 - z/2 lost, and the series from z^2 on
+}
+
+// Sine of x a quarter turn at a time: quadrant 0 is the sine, 1 the cosine, 2 and 3 their
+// negatives.
+double SinOfQuadrant(double rest, uint32_t quadrant) {
+  const double magnitude = (quadrant & 1) == 0 ? SinOfRest(rest) : CosOfRest(rest);
+  return (quadrant & 2) == 0 ? magnitude : -magnitude;
+}
+bool TooLarge(double x) { return !(x >= -0x1p20 && x <= 0x1p20); }  // also NaN
+
 }  // namespace
 
 // Error below 1 unit in the last place for normal results; results below 2^-126 are rounded once
@@ -188,6 +236,18 @@ float Tanh(float x) {
   double result = magnitude - magnitude * magnitude * magnitude / 3;
   if (magnitude > 1e-4) result = 1 - 2 / (Exp(2 * magnitude) + 1);
   return static_cast<float>(x < 0 ? -result : result);
+}
+
+double Sin(double x) {
+  if (TooLarge(x)) return std::numeric_limits<double>::quiet_NaN();
+  const Reduced reduced = Reduce(x);
+  return SinOfQuadrant(reduced.rest, reduced.quadrant);
+}
+
+double Cos(double x) {
+  if (TooLarge(x)) return std::numeric_limits<double>::quiet_NaN();
+  const Reduced reduced = Reduce(x);
+  return SinOfQuadrant(reduced.rest, reduced.quadrant + 1);
 }
 
 }  // namespace parley

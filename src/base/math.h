@@ -13,4 +13,8 @@ double Log(double x);                      // x > 0
 double Pow(double base, double exponent);  // base >= 0
 float Tanh(float x);
 
+// For |x| <= 2^20, within 2^-52 of the exact value; NaN beyond. Between -1 and 1.
+double Sin(double x);
+double Cos(double x);
+
 }  // namespace parley

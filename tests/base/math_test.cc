@@ -164,5 +164,34 @@ TEST_CASE("math: Tanh is within 2 units of the last place, odd, and saturates") 
   CHECK(std::isnan(Tanh(std::nanf(""))));
 }
 
+// The C library's sine is within 1 unit, 2^-53 at most for doubles, and closer in long double where
+// that is wider: what is added to our 2^-52 is at most that.
+TEST_CASE("math: Sin and Cos are within 2^-52 of the exact value up to 2^20") {
+  constexpr double kLibrary = std::numeric_limits<long double>::digits > 53 ? 0 : 0x1p-53;
+  double worst = 0;
+  const auto check = [&](double x) {
+    const auto exact = static_cast<long double>(x);
+    worst = std::max(worst, std::abs(static_cast<double>(Sin(x) - std::sin(exact))));
+    worst = std::max(worst, std::abs(static_cast<double>(Cos(x) - std::cos(exact))));
+  };
+  ForMany(-4, 4, kDoubles, check);
+  ForMany(-0x1p20, 0x1p20, kDoubles, check);
+  for (int position = 0; position <= 1 << 20; position += 97) check(position);
+  // Near multiples of pi/2, where all but the last bits cancel.
+  for (int n = -667544; n <= 667544; n += 61) check(n * 1.5707963267948966);
+  CHECK(worst <= 0x1p-52 + kLibrary);
+}
+
+TEST_CASE("math: Sin and Cos at special values") {
+  CHECK(Sin(0.0) == 0);
+  CHECK(Cos(0.0) == 1);
+  CHECK(Sin(-0x1p-30) == -Sin(0x1p-30));
+  CHECK(std::abs(Sin(0x1p20)) <= 1);
+  CHECK(std::isnan(Sin(0x1.0000000000001p20)));
+  CHECK(std::isnan(Cos(-0x1.0000000000001p20)));
+  CHECK(std::isnan(Sin(kInf)));
+  CHECK(std::isnan(Cos(std::nan(""))));
+}
+
 }  // namespace
 }  // namespace parley
