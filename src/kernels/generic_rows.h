@@ -1,7 +1,7 @@
-// What is done to rows of f32 values, once for every Simd type: quantizing activations, layer
-// normalisation, GELU, exponentials, sums. Reductions run in four lanes, lane i over the values i,
-// i + 4, i + 8, ... ascending, and end as (lane 0 + lane 1) + (lane 2 + lane 3), whatever the
-// machine's vectors are.
+// What is done to rows of f32 values, once for every Simd type: quantizing activations, norms,
+// GELU, SwiGLU, rotary positions, exponentials, sums. Reductions run in four lanes, lane i over the
+// values i, i + 4, i + 8, ... ascending, and end as (lane 0 + lane 1) + (lane 2 + lane 3), whatever
+// the machine's vectors are.
 #pragma once
 
 #include <bit>
@@ -99,6 +99,24 @@ void Gelu(float* x, size_t count) {
   });
 }
 
+// up = silu(gate) * up with silu(g) = g / (1 + exp(-g)): the gated MLP of Shazeer 2020.
+template <typename S>
+void SwiGlu(float* up, const float* gate, size_t count) {
+  const auto gated = [](auto u, auto g) {
+    const auto e = VectorExp<S>(S::Sub(FloatConstant<S, Bits(0.0f)>(), g));
+    return S::Mul(S::Div(g, S::Add(FloatConstant<S, Bits(1.0f)>(), e)), u);
+  };
+  size_t i = 0;
+  for (; i + 4 <= count; i += 4) S::Store(up + i, gated(S::Load(up + i), S::Load(gate + i)));
+  if (i < count) {
+    float last[2][4] = {};
+    std::memcpy(last[0], up + i, (count - i) * sizeof(float));
+    std::memcpy(last[1], gate + i, (count - i) * sizeof(float));
+    S::Store(last[0], gated(S::Load(last[0]), S::Load(last[1])));
+    std::memcpy(up + i, last[0], (count - i) * sizeof(float));
+  }
+}
+
 template <typename S>
 void AddRow(float* x, const float* y, size_t count) {
   size_t i = 0;
@@ -127,6 +145,33 @@ void LayerNorm(const float* x, const float* gain, const float* bias, float epsil
       S::Store(y + i, S::Add(S::Mul(normal, S::Load(gain + i)), S::Load(bias + i)));
     }
     for (; i < width; ++i) y[i] = (x[i] - mean) * inverse * gain[i] + bias[i];
+  }
+}
+
+// y = x * (1 / sqrt(mean of x^2 + epsilon)) * gain
+template <typename S>
+void RmsNorm(const float* x, const float* gain, float epsilon, uint32_t tokens, uint32_t width,
+             float* y) {
+  const float count = static_cast<float>(width);
+  for (uint32_t t = 0; t < tokens; ++t, x += width, y += width) {
+    const float squares = SumOf<S>(x, width, [](auto v) { return S::Mul(v, v); });
+    const float inverse = 1.0f / std::sqrt(squares / count + epsilon);
+    const auto inverses = S::Splat(inverse);
+    uint32_t i = 0;
+    for (; i + 4 <= width; i += 4) {
+      S::Store(y + i, S::Mul(S::Mul(S::Load(x + i), inverses), S::Load(gain + i)));
+    }
+    for (; i < width; ++i) y[i] = x[i] * inverse * gain[i];
+  }
+}
+
+// One row's rotary positions; a compiler makes vectors of it, and there are few of them.
+inline void RotatePairs(float* x, const float* turns, size_t pairs) {
+  for (size_t i = 0; i < 2 * pairs; i += 2) {
+    const float even = x[i];
+    const float odd = x[i + 1];
+    x[i] = even * turns[i] - odd * turns[i + 1];
+    x[i + 1] = even * turns[i + 1] + odd * turns[i];
   }
 }
 

@@ -89,8 +89,17 @@ struct KernelTable {
   // Layer normalisation (Ba et al. 2016) of each row. x, y: [tokens, width]; gain, bias: [width]
   void (*layer_norm)(const float* x, const float* gain, const float* bias, float epsilon,
                      uint32_t tokens, uint32_t width, float* y);
+  // Root mean square normalisation (Zhang & Sennrich 2019) of each row. x, y: [tokens, width];
+  // gain: [width]
+  void (*rms_norm)(const float* x, const float* gain, float epsilon, uint32_t tokens,
+                   uint32_t width, float* y);
   void (*gelu)(float* x, size_t count);  // gelu_new, in place (Hendrycks & Gimpel 2016, tanh form)
   void (*add)(float* x, const float* y, size_t count);  // x += y
+  // up = gate / (1 + exp(-gate)) * up (SwiGLU, Shazeer 2020)
+  void (*swiglu)(float* up, const float* gate, size_t count);
+  // Turns each pair (x[2i], x[2i + 1]) by its angle (RoPE, Su et al. 2021); turns: cosine and sine
+  // of each pair.
+  void (*rotate_pairs)(float* x, const float* turns, size_t pairs);
 
   // Stores k and v rows of key heads [head_begin, head_end) into one layer's cache; qkv: [queries,
   // qkv_width].

@@ -155,6 +155,94 @@ TEST_CASE("rows: layer_norm gives the scalar table's bits and is near the formul
   }
 }
 
+TEST_CASE("rows: rms_norm gives the scalar table's bits and is near the formula") {
+  for (const KernelTable* table : test::TablesUnderTest()) {
+    INFO(table->name);
+    for (const uint32_t width : {1u, 2u, 3u, 4u, 5u, 31u, 32u, 33u, 96u, 576u}) {
+      constexpr uint32_t kTokens = 3;
+      const std::vector<float> x = RandomValues(kTokens * width, 4, width);
+      const std::vector<float> gain = RandomValues(width, 2, width + 1);
+      std::vector<float> y(kTokens * width + 1, 9.0f);
+      std::vector<float> expected = y;
+      Scalar().rms_norm(x.data(), gain.data(), 1e-5f, kTokens, width, expected.data());
+      table->rms_norm(x.data(), gain.data(), 1e-5f, kTokens, width, y.data());
+      REQUIRE(BitsOf(y) == BitsOf(expected));
+      REQUIRE(y.back() == 9.0f);
+      for (uint32_t t = 0; t < kTokens; ++t) {
+        double squares = 0;
+        for (uint32_t i = 0; i < width; ++i) squares += std::pow(x[t * width + i], 2);
+        const double inverse = 1 / std::sqrt(squares / width + 1e-5);
+        for (uint32_t i = 0; i < width; ++i) {
+          const double exact = x[t * width + i] * inverse * gain[i];
+          // A sum of positive squares in four lanes: width / 4 + 3 roundings, halved by the root;
+          // six more of it, of the products and of epsilon.
+          const double bound = (width / 8.0 + 8) * 0x1p-24 * std::abs(exact);
+          REQUIRE(std::abs(y[t * width + i] - exact) <= bound);
+        }
+      }
+    }
+  }
+}
+
+TEST_CASE("rows: swiglu gives the scalar table's bits and is near the formula") {
+  for (const KernelTable* table : test::TablesUnderTest()) {
+    INFO(table->name);
+    CheckInPlace(
+        [](const KernelTable& t, float* x, size_t n) {
+          const std::vector<float> gate = RandomValues(n + 1, 20, 78);
+          t.swiglu(x, gate.data() + 1, n);
+        },
+        *table, 5);
+    for (double g = -20; g <= 20; g += 1.0 / 256) {
+      const auto gate = static_cast<float>(g);
+      float up = 1.7f;
+      table->swiglu(&up, &gate, 1);
+      // 1 + e^-g within 2 units of the exponential and a rounding, then a quotient and a product.
+      const double exact = g / (1 + std::exp(-g)) * double{1.7f};
+      REQUIRE(std::abs(up - exact) <= 5 * 0x1p-23 * std::abs(exact));
+    }
+    const float gates[] = {0.0f, 1e30f, -1e30f, -std::numeric_limits<float>::infinity(),
+                           std::nanf("")};
+    float ups[] = {3.0f, 1.0f, 1.0f, 1.0f, 1.0f};
+    table->swiglu(ups, gates, 5);
+    CHECK(ups[0] == 0.0f);
+    CHECK(ups[1] == 1e30f);
+    CHECK(ups[2] == 0.0f);
+    CHECK(std::isnan(ups[3]));  // infinity over infinity: found by all_finite
+    CHECK(std::isnan(ups[4]));
+  }
+}
+
+TEST_CASE("rows: rotate_pairs turns each pair by its own angle") {
+  for (const KernelTable* table : test::TablesUnderTest()) {
+    INFO(table->name);
+    for (const size_t pairs : {size_t{0}, size_t{1}, size_t{4}, size_t{5}, size_t{32}}) {
+      const std::vector<float> before = RandomValues(2 * pairs + 1, 3, pairs + 1);
+      const std::vector<float> angles = RandomValues(pairs + 1, 9, pairs + 50);
+      std::vector<float> turns;
+      for (size_t i = 0; i < pairs; ++i) {
+        turns.push_back(std::cos(angles[i]));
+        turns.push_back(std::sin(angles[i]));
+      }
+      std::vector<float> x = before;
+      std::vector<float> expected = before;
+      table->rotate_pairs(x.data(), turns.data(), pairs);
+      Scalar().rotate_pairs(expected.data(), turns.data(), pairs);
+      REQUIRE(BitsOf(x) == BitsOf(expected));
+      REQUIRE(x.back() == before.back());
+      for (size_t i = 0; i < pairs; ++i) {
+        const double c = turns[2 * i];
+        const double s = turns[2 * i + 1];
+        const double even = before[2 * i];
+        const double odd = before[2 * i + 1];
+        // Two products and a sum of magnitude up to 3 each: three roundings of at most 6.
+        REQUIRE(std::abs(x[2 * i] - (even * c - odd * s)) <= 3 * 6 * 0x1p-24);
+        REQUIRE(std::abs(x[2 * i + 1] - (even * s + odd * c)) <= 3 * 6 * 0x1p-24);
+      }
+    }
+  }
+}
+
 TEST_CASE("rows: quantized activations are the nearest codes, and the same in every table") {
   for (const KernelTable* table : test::TablesUnderTest()) {
     INFO(table->name);
