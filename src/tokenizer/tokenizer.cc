@@ -81,9 +81,11 @@ struct Tokenizer::Tables {
   Buffer<uint32_t> ends;          // by id: where the token's bytes end
   Buffer<uint8_t> special;        // by id
   Buffer<int32_t> by_name;        // special ids, in order of their names
+  Buffer<int32_t> by_bytes;       // kLlama3: all other ids, in order of their bytes; else empty
   bool begins_special[256] = {};  // by the first byte of a special token
-  int32_t byte_ids[256];
+  int32_t byte_ids[256];          // -1: the byte has no token
   MergeTable merges;
+  PreTokenizer pre = PreTokenizer::kGpt2;
 
   std::string_view Bytes(size_t id) const {
     const size_t begin = id == 0 ? 0 : ends[id - 1];
@@ -94,6 +96,9 @@ struct Tokenizer::Tables {
   Status AddBytes(const VocabularyIndex& index);
   Status AddMerges(const VocabularyView& vocabulary, const VocabularyIndex& index);
 
+  Status SortByBytes();
+  // The token that is the whole piece, or -1; always -1 but for kLlama3.
+  int32_t FindPiece(std::string_view piece) const;
   // The longest special token that `text` begins with, or -1.
   int32_t MatchSpecial(std::string_view text) const;
   Status EncodeText(std::string_view text, BpeWorkspace* workspace, std::vector<int32_t>* ids,
@@ -150,7 +155,9 @@ Status Tokenizer::Tables::AddBytes(const VocabularyIndex& index) {
   for (uint32_t byte = 0; byte < 256; ++byte) {
     const std::string symbol = SymbolOfByte(static_cast<uint8_t>(byte));
     byte_ids[byte] = index.Find(symbol);
-    if (byte_ids[byte] < 0 || special[static_cast<size_t>(byte_ids[byte])] != 0) {
+    const bool special_id =
+        byte_ids[byte] >= 0 && special[static_cast<size_t>(byte_ids[byte])] != 0;
+    if (special_id || (byte_ids[byte] < 0 && pre == PreTokenizer::kGpt2)) {
       return MakeError(Code::kBadVocab, "the vocabulary has no token " + Quoted(symbol) +
                                             " for byte " + std::to_string(byte));
     }
@@ -189,6 +196,26 @@ Status Tokenizer::Tables::AddMerges(const VocabularyView& vocabulary,
   return {};
 }
 
+Status Tokenizer::Tables::SortByBytes() {
+  const auto count = static_cast<size_t>(std::count(special.begin(), special.end(), 0));
+  TRY_ASSIGN(by_bytes, Buffer<int32_t>::Make(count, "tokens in order"));
+  size_t next = 0;
+  for (size_t id = 0; id < special.size(); ++id) {
+    if (special[id] == 0) by_bytes[next++] = static_cast<int32_t>(id);
+  }
+  std::sort(by_bytes.begin(), by_bytes.end(), [this](int32_t a, int32_t b) {
+    return Bytes(static_cast<size_t>(a)) < Bytes(static_cast<size_t>(b));
+  });
+  return {};
+}
+
+int32_t Tokenizer::Tables::FindPiece(std::string_view piece) const {
+  const int32_t* found = std::partition_point(by_bytes.begin(), by_bytes.end(), [&](int32_t id) {
+    return Bytes(static_cast<size_t>(id)) < piece;
+  });
+  return found != by_bytes.end() && Bytes(static_cast<size_t>(*found)) == piece ? *found : -1;
+}
+
 int32_t Tokenizer::Tables::MatchSpecial(std::string_view text) const {
   if (!begins_special[static_cast<uint8_t>(text[0])]) return -1;
   // Narrows the sorted names to those that share one more byte with the text; a name that ends
@@ -213,13 +240,20 @@ Status Tokenizer::Tables::EncodeText(std::string_view text, BpeWorkspace* worksp
                                      std::vector<int32_t>* ids, uint64_t* pieces) const {
   Piece piece{0, 0, true};
   for (size_t begin = 0; begin < text.size(); begin = piece.end) {
-    piece = NextPiece(text, begin);
+    piece = NextPiece(pre, text, begin);
     ++*pieces;
+    const int32_t whole = piece.well_formed ? FindPiece(text.substr(begin, piece.end - begin)) : -1;
+    if (whole >= 0) {
+      ids->push_back(whole);
+      continue;
+    }
     TRY_ASSIGN(uint32_t* symbols, workspace->Reserve(piece.utf8_bytes));
     uint32_t count = 0;
     const auto append = [&](std::string_view part) {
-      for (const char c : part)
-        symbols[count++] = static_cast<uint32_t>(byte_ids[static_cast<uint8_t>(c)]);
+      for (const char c : part) {
+        const int32_t id = byte_ids[static_cast<uint8_t>(c)];
+        if (id >= 0) symbols[count++] = static_cast<uint32_t>(id);
+      }
     };
     if (piece.well_formed) {
       append(text.substr(begin, piece.end - begin));
@@ -230,7 +264,7 @@ Status Tokenizer::Tables::EncodeText(std::string_view text, BpeWorkspace* worksp
         at += character.length;
       }
     }
-    workspace->Merge(merges, count, ids);
+    if (count > 0) workspace->Merge(merges, count, ids);
   }
   return {};
 }
@@ -246,10 +280,12 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::Make(const VocabularyView& vocabul
   }
   TRY_ASSIGN(const VocabularyIndex index, VocabularyIndex::Make(vocabulary.tokens));
   auto tables = std::make_unique<Tables>();
+  tables->pre = vocabulary.pre;
   TRY(tables->AddTokens(vocabulary));
   TRY(tables->AddSpecials(vocabulary.special_ids));
   TRY(tables->AddBytes(index));
   TRY(tables->AddMerges(vocabulary, index));
+  if (vocabulary.pre == PreTokenizer::kLlama3) TRY(tables->SortByBytes());
   return std::unique_ptr<Tokenizer>(new Tokenizer(std::move(tables)));
 }
 
@@ -283,7 +319,8 @@ uint32_t Tokenizer::size() const { return static_cast<uint32_t>(tables_->ends.si
 
 uint64_t Tokenizer::memory_bytes() const {
   return sizeof(Tables) + tables_->bytes.size() + tables_->ends.size() * sizeof(uint32_t) +
-         tables_->special.size() + tables_->by_name.size() * sizeof(int32_t) +
+         tables_->special.size() +
+         (tables_->by_name.size() + tables_->by_bytes.size()) * sizeof(int32_t) +
          tables_->merges.memory_bytes();
 }
 

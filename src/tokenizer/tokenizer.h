@@ -1,5 +1,6 @@
-// GPT-2's byte-level BPE: text to token ids and back. Built from a GGUF's token list and merges, or
-// from vocab.json and merges.txt; special tokens are produced only where the caller asks for them.
+// Byte-level BPE, GPT-2's and its descendants': text to token ids and back. Built from a GGUF's
+// token list and merges, or from vocab.json and merges.txt; special tokens are produced only where
+// the caller asks for them.
 #pragma once
 
 #include <cstdint>
@@ -11,6 +12,7 @@
 
 #include "base/buffer.h"
 #include "base/result.h"
+#include "tokenizer/pretokenize.h"
 
 namespace parley {
 
@@ -19,6 +21,11 @@ struct VocabularyView {
   std::span<const std::string_view> tokens;  // by id, in GPT-2's printable form of bytes ("Ġthe")
   std::span<const std::string_view> merges;  // "left right", best first
   std::span<const int32_t> special_ids;      // control tokens: never made from text unless asked
+  // kGpt2: every byte has a token. The others: a byte that has none is left out of what is encoded,
+  // as the tokenizers that these models were trained with do (smollm's lacks 21, of control
+  // characters and of UTF-8's rarest). kLlama3: a piece that is a token as it stands is that token,
+  // whether merges lead to it or not.
+  PreTokenizer pre = PreTokenizer::kGpt2;
 };
 
 // How much work an Encode was, for tests of its bounds.

@@ -27,5 +27,24 @@ TEST_CASE("Every golden case gives the reference's ids and its text back") {
   CHECK(cases == 957);
 }
 
+TEST_CASE("Every golden case under another pre-tokenizer gives the reference's ids") {
+  TestVocabulary vocabulary = Gpt2Vocabulary();
+  for (const auto& [name, pre] :
+       {std::pair{"smollm", PreTokenizer::kSmollm}, {"llama-bpe", PreTokenizer::kLlama3}}) {
+    vocabulary.pre = pre;
+    const auto tokenizer = vocabulary.Make();
+    REQUIRE(tokenizer.ok());
+    std::istringstream lines(ReadGolden("pretokenize/cases.jsonl"));
+    int cases = 0;
+    for (std::string line; std::getline(lines, line); ++cases) {
+      const auto row = nlohmann::json::parse(line);
+      const auto text = row["text"].get<std::string>();
+      INFO(name << ", case " << cases << ": " << text);
+      CHECK(Encode(**tokenizer, text) == row[name].get<std::vector<int32_t>>());
+    }
+    CHECK(cases == 619);
+  }
+}
+
 }  // namespace
 }  // namespace parley

@@ -25,6 +25,7 @@ struct TestVocabulary {
   std::vector<std::string> tokens;
   std::vector<std::string> merges;
   std::vector<int32_t> special_ids;
+  PreTokenizer pre = PreTokenizer::kGpt2;
 
   int32_t AddSpecial(std::string_view name) {
     tokens.emplace_back(name);
@@ -38,7 +39,7 @@ struct TestVocabulary {
   Result<std::unique_ptr<Tokenizer>> Make() const {
     const std::vector<std::string_view> token_views(tokens.begin(), tokens.end());
     const std::vector<std::string_view> merge_views(merges.begin(), merges.end());
-    return Tokenizer::Make({token_views, merge_views, special_ids});
+    return Tokenizer::Make({token_views, merge_views, special_ids, pre});
   }
 };
 

@@ -1,4 +1,5 @@
-// The pieces of a text: by hand, and against a second, literal reading of GPT-2's pattern.
+// The pieces of a text: by hand, and against a second, literal reading of GPT-2's pattern. The
+// other pre-tokenizers are held to another implementation's results in golden_test.cc.
 #include "tokenizer/pretokenize.h"
 
 #include <catch2/catch_test_macros.hpp>
@@ -13,10 +14,10 @@ namespace {
 
 using Pieces = std::vector<std::string>;
 
-Pieces Cut(std::string_view text) {
+Pieces Cut(std::string_view text, PreTokenizer kind = PreTokenizer::kGpt2) {
   Pieces pieces;
   for (size_t begin = 0; begin < text.size();) {
-    const Piece piece = NextPiece(text, begin);
+    const Piece piece = NextPiece(kind, text, begin);
     REQUIRE(piece.end > begin);
     REQUIRE(piece.end <= text.size());
     std::string shown;
@@ -64,6 +65,31 @@ TEST_CASE("T3: ill-formed bytes are punctuation, as U+FFFD is") {
             "b") == Pieces{"a", "\uFFFD\uFFFD", "b"});
   CHECK(Cut("a \xE2\x82 b") == Pieces{"a", " \uFFFD", " b"});
   CHECK(Cut("\xC3") == Pieces{"\uFFFD"});
+}
+
+TEST_CASE("smollm: each digit is a piece, and ends what stands before it") {
+  const auto cut = [](std::string_view text) { return Cut(text, PreTokenizer::kSmollm); };
+  CHECK(cut("in 2024") == Pieces{"in", " ", "2", "0", "2", "4"});
+  CHECK(cut("a  1 b") == Pieces{"a", "  ", "1", " b"});
+  CHECK(cut("x\u00BD\u0663") == Pieces{"x", "\u00BD", "\u0663"});
+  CHECK(cut("a   b") == Pieces{"a", "  ", " b"});
+  CHECK(cut("it's -3'll") == Pieces{"it", "'s", " -", "3", "'ll"});
+  CHECK(cut("7\xFF") == Pieces{"7", "\uFFFD"});
+}
+
+TEST_CASE("llama-bpe: a word takes the character before it, digits go by three") {
+  const auto cut = [](std::string_view text) { return Cut(text, PreTokenizer::kLlama3); };
+  CHECK(cut("Hello, (world)") == Pieces{"Hello", ",", " (", "world", ")"});
+  CHECK(cut("a\tb _c") == Pieces{"a", "\tb", " _", "c"});
+  CHECK(cut("(world 12345") == Pieces{"(world", " ", "123", "45"});
+  CHECK(cut("IT'S it'Ll '\u017Ft") == Pieces{"IT", "'S", " it", "'Ll", " '", "\u017Ft"});
+  CHECK(cut("'\u017Ft") == Pieces{"'\u017F", "t"});
+  CHECK(cut("end.\r\n\n x") == Pieces{"end", ".\r\n\n", " x"});
+  CHECK(cut("a  \n \n  b") == Pieces{"a", "  \n \n", " ", " b"});
+  CHECK(cut("a\nb\n") == Pieces{"a", "\n", "b", "\n"});
+  CHECK(cut("   a  ") == Pieces{"  ", " a", "  "});
+  CHECK(cut("\xFF"
+            "b \xE2\x82") == Pieces{"\uFFFDb", " \uFFFD"});
 }
 
 TEST_CASE("Classes are those of Unicode 16.0.0") {

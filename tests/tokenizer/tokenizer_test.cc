@@ -104,6 +104,42 @@ TEST_CASE("T2: a token twice, a gap, and a byte without a token are refused") {
   CheckRefused(vocabulary, "special token -1 is not in the vocabulary of 256");
 }
 
+TEST_CASE("Other models' vocabularies may lack bytes, which are left out of what is encoded") {
+  TestVocabulary vocabulary = ByteVocabulary();
+  std::erase(vocabulary.tokens, "!");
+  CheckRefused(vocabulary, "the vocabulary has no token '!' for byte 33");
+  vocabulary.AddMerge("a", "b");
+  vocabulary.AddMerge("?", "?");
+  for (const PreTokenizer pre : {PreTokenizer::kSmollm, PreTokenizer::kLlama3}) {
+    vocabulary.pre = pre;
+    const auto tokenizer = vocabulary.Make();
+    REQUIRE(tokenizer.ok());
+    CHECK(Decode(**tokenizer, Encode(**tokenizer, "!")).empty());
+    CHECK(Decode(**tokenizer, Encode(**tokenizer, "ab!ab")) == "abab");
+    // As `tokenizers` has it, what stands around a missing byte is side by side.
+    CHECK(Encode(**tokenizer, "?!?") == Encode(**tokenizer, "??"));
+    CHECK(Encode(**tokenizer, "??").size() == 1);
+  }
+  // A byte's token that is special stays refused.
+  vocabulary.special_ids = {0};
+  CHECK_FALSE(vocabulary.Make().ok());
+}
+
+TEST_CASE("llama-bpe: a piece that is a token is that token, though no merge makes it") {
+  TestVocabulary vocabulary = ByteVocabulary();
+  vocabulary.tokens.push_back("whole");
+  vocabulary.pre = PreTokenizer::kLlama3;
+  const auto tokenizer = vocabulary.Make();
+  REQUIRE(tokenizer.ok());
+  CHECK(Encode(**tokenizer, "whole") == std::vector<int32_t>{256});
+  CHECK(Encode(**tokenizer, "wholes").size() == 6);
+  CHECK(Encode(**tokenizer, "\xC3") == Encode(**tokenizer, "\uFFFD"));
+  vocabulary.pre = PreTokenizer::kSmollm;
+  const auto other = vocabulary.Make();
+  REQUIRE(other.ok());
+  CHECK(Encode(**other, "whole").size() == 5);
+}
+
 TEST_CASE("T2: each of the 256 bytes is missed when its token is not there, or special") {
   for (size_t missing = 0; missing < 256; ++missing) {
     TestVocabulary vocabulary = ByteVocabulary();
