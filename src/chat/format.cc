@@ -63,14 +63,19 @@ struct Encoded {
 
 class ChatEncoder {
  public:
-  ChatEncoder(ChatFormat format, const Tokenizer& tokenizer, int32_t eos_id)
-      : format_(format), tokenizer_(tokenizer), eos_id_(eos_id) {}
+  ChatEncoder(const ChatStyle& style, const Tokenizer& tokenizer, int32_t eos_id)
+      : style_(style), format_(style.format), tokenizer_(tokenizer), eos_id_(eos_id) {}
 
   // What comes before all messages.
   Result<Encoded> Head(std::span<const Message> messages) const {
     Encoded head;
-    if (format_ == ChatFormat::kTranscript && messages.front().role != Role::kSystem) {
+    if (messages.front().role == Role::kSystem) return head;
+    if (format_ == ChatFormat::kTranscript) {
       TRY(AddText(std::string(kScene) + "\n", {}, {}, &head));
+    }
+    if (format_ == ChatFormat::kChatml && !style_.default_system.empty()) {
+      TRY_ASSIGN(head, EncodeMessage({Role::kSystem, style_.default_system}, true, false));
+      std::fill(head.is_text.begin(), head.is_text.end(), 0);  // nobody said it
     }
     return head;
   }
@@ -173,7 +178,8 @@ class ChatEncoder {
     return {};
   }
 
-  ChatFormat format_;
+  const ChatStyle& style_;
+  const ChatFormat format_;
   const Tokenizer& tokenizer_;
   int32_t eos_id_;
 };
@@ -273,11 +279,26 @@ Result<ChatFormat> ChooseChatFormat(std::string_view metadata_id, std::string_vi
   return ChatFormat::kTranscript;
 }
 
-Result<EncodedChat> EncodeChat(ChatFormat format, const Tokenizer& tokenizer, int32_t eos_id,
+std::string DefaultSystemOf(std::string_view chat_template) {
+  // A line break of the template's text, or of a string in it.
+  for (const std::string_view begin : {"<|im_start|>system\n", "<|im_start|>system\\n"}) {
+    size_t at = chat_template.find(begin);
+    if (at == std::string_view::npos) continue;
+    at += begin.size();
+    const size_t end = chat_template.find("<|im_end|>", at);
+    if (end == std::string_view::npos) continue;
+    const std::string_view text = chat_template.substr(at, end - at);
+    // Quotes, braces and backslashes: something is put together here.
+    if (text.find_first_of("'\"{}\\") == std::string_view::npos) return std::string(text);
+  }
+  return {};
+}
+
+Result<EncodedChat> EncodeChat(const ChatStyle& style, const Tokenizer& tokenizer, int32_t eos_id,
                                std::span<const Message> messages, uint32_t budget,
                                uint32_t target) {
   if (messages.empty()) return MakeError(Code::kBadArg, "messages is empty");
-  const ChatEncoder encoder(format, tokenizer, eos_id);
+  const ChatEncoder encoder(style, tokenizer, eos_id);
   TRY_ASSIGN(Encoded whole, encoder.Head(messages));
   TRY_ASSIGN(const Encoded reply_prompt, encoder.ReplyPrompt());
   const bool continued = messages.back().role == Role::kAssistant;

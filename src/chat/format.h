@@ -22,6 +22,13 @@ struct Message {
 };
 
 enum class ChatFormat { kRoleTokens, kEosTurns, kTranscript, kCompletion, kChatml };
+
+// How a model is talked to.
+struct ChatStyle {
+  ChatFormat format = ChatFormat::kCompletion;
+  // kChatml: the system text of a conversation that begins with none; empty: it has none then.
+  std::string default_system;
+};
 Result<ChatFormat> ParseChatFormat(std::string_view id);  // BAD_ARG names the known ids
 const char* ChatFormatId(ChatFormat format);              // "role_tokens", ...
 
@@ -29,6 +36,11 @@ const char* ChatFormatId(ChatFormat format);              // "role_tokens", ...
 // name.
 Result<ChatFormat> ChooseChatFormat(std::string_view metadata_id, std::string_view general_name,
                                     const Tokenizer& tokenizer);
+
+// The system text that a `tokenizer.chat_template` puts before a conversation without one: what it
+// has between `<|im_start|>system` with a line break and `<|im_end|>`. Empty when there is none, or
+// when it is more than a constant.
+std::string DefaultSystemOf(std::string_view chat_template);
 
 struct EncodedChat {
   std::vector<int32_t> ids;
@@ -44,7 +56,7 @@ struct EncodedChat {
 // its beginning stays in the KV cache. A pure function of its arguments. BAD_ARG: no messages, or a
 // format whose special tokens the vocabulary lacks. CONTEXT_FULL (needed, available): what must
 // stay alone exceeds the budget.
-Result<EncodedChat> EncodeChat(ChatFormat format, const Tokenizer& tokenizer, int32_t eos_id,
+Result<EncodedChat> EncodeChat(const ChatStyle& style, const Tokenizer& tokenizer, int32_t eos_id,
                                std::span<const Message> messages, uint32_t budget, uint32_t target);
 
 // Tokens and strings at which a reply of this format ends.

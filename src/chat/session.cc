@@ -97,7 +97,7 @@ Status SessionImpl::BeginChat(std::span<const Message> messages, const Generatio
   const bool begin_token = model_.add_bos && model_.bos_id >= 0;
   PromptBudget budget = PromptBudgetOf(model_.model->context(), options);
   if (begin_token) --budget.limit;
-  TRY_ASSIGN(EncodedChat chat, EncodeChat(model_.format, *model_.tokenizer, model_.eos_id, messages,
+  TRY_ASSIGN(EncodedChat chat, EncodeChat(model_.style, *model_.tokenizer, model_.eos_id, messages,
                                           budget.limit, budget.target));
   Prompt prompt;
   if (begin_token) prompt.ids.push_back(model_.bos_id);
@@ -105,9 +105,9 @@ Status SessionImpl::BeginChat(std::span<const Message> messages, const Generatio
     prompt.ids.push_back(chat.ids[i]);
     if (chat.is_text[i] != 0) prompt.words.push_back(chat.ids[i]);
   }
-  prompt.end = ReplyEndOf(model_.format, *model_.tokenizer, model_.eos_id);
+  prompt.end = ReplyEndOf(model_.style.format, *model_.tokenizer, model_.eos_id);
   prompt.trim_space =
-      model_.format == ChatFormat::kTranscript && messages.back().role != Role::kAssistant;
+      model_.style.format == ChatFormat::kTranscript && messages.back().role != Role::kAssistant;
   TRY(Start(std::move(prompt), options));
   message_dropped_ = std::move(chat.message_dropped);
   return {};

@@ -52,7 +52,7 @@ PromptBudget PromptBudgetOf(uint32_t context, const GenerationOptions& options);
 struct SessionModel {
   LanguageModel* model = nullptr;
   const Tokenizer* tokenizer = nullptr;
-  ChatFormat format = ChatFormat::kCompletion;
+  ChatStyle style;
   int32_t bos_id = -1;
   int32_t eos_id = -1;
   bool add_bos = false;

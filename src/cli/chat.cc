@@ -190,7 +190,7 @@ int RunChat(Arguments& arguments) {
   if (!engine.ok()) return arguments.Fail(engine.error());
   const auto session = Session::Make((*engine)->session_model());
   if (!session.ok()) return arguments.Fail(session.error());
-  const auto preset = ChatPreset(model.model, (*engine)->format);
+  const auto preset = ChatPreset(model.model, (*engine)->style.format);
   if (!preset.ok()) return arguments.Fail(preset.error());
 
   CatchInterrupts();

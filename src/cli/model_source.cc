@@ -208,7 +208,7 @@ Result<std::unique_ptr<Engine>> LoadModel(const ModelArguments& arguments) {
     TRY_ASSIGN(format, ParseChatFormat(arguments.chat_format));
   }
   auto engine = arguments.engine == "reference" ? LoadReference(arguments) : LoadKernels(arguments);
-  if (engine.ok() && format.has_value()) (*engine)->format = *format;
+  if (engine.ok() && format.has_value()) (*engine)->style.format = *format;
   return engine;
 }
 

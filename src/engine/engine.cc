@@ -9,14 +9,14 @@
 namespace parley {
 
 SessionModel Engine::session_model() const {
-  return {model.get(), tokenizer.get(), format, bos_id, eos_id, add_bos};
+  return {model.get(), tokenizer.get(), style, bos_id, eos_id, add_bos};
 }
 
 std::string EngineToJson(const Engine& engine) {
   JsonWriter json;
   json.BeginObject();
   json.Key("kernels").String(engine.kernels);
-  json.Key("chat_format").String(ChatFormatId(engine.format));
+  json.Key("chat_format").String(ChatFormatId(engine.style.format));
   json.Key("bos_id").Number(engine.bos_id);
   json.Key("eos_id").Number(engine.eos_id);
   json.Key("plan");

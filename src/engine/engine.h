@@ -22,7 +22,7 @@ struct Engine {
   std::unique_ptr<ThreadPool> pool;
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<LanguageModel> model;
-  ChatFormat format = ChatFormat::kCompletion;
+  ChatStyle style;
   std::string kernels;  // name of the table in use
   int32_t bos_id = -1;
   int32_t eos_id = -1;

@@ -28,26 +28,38 @@ Result<int32_t> ReadId(const GgufHeader& header, const char* key, uint32_t n_tok
   return static_cast<int32_t>(id);
 }
 
-Status CheckKind(const GgufHeader& header) {
+struct PreTokenizerName {
+  const char* name;
+  PreTokenizer kind;
+};
+constexpr PreTokenizerName kPreTokenizers[] = {{"gpt-2", PreTokenizer::kGpt2},
+                                               {"smollm", PreTokenizer::kSmollm},
+                                               {"llama-bpe", PreTokenizer::kLlama3}};
+
+Result<PreTokenizer> ReadKind(const GgufHeader& header) {
   TRY_ASSIGN(const std::string_view model, header.GetString("tokenizer.ggml.model", ""));
   if (model != "gpt2") {
     return MakeError(Code::kUnsupportedModel, "tokenizer.ggml.model is '" + std::string(model) +
                                                   "'; Parley has GPT-2's byte-level BPE");
   }
   TRY_ASSIGN(const std::string_view pre, header.GetString("tokenizer.ggml.pre", "gpt-2"));
-  if (pre != "gpt-2") {
-    return MakeError(Code::kUnsupportedModel, "tokenizer.ggml.pre is '" + std::string(pre) +
-                                                  "'; Parley cuts text as 'gpt-2' does");
+  std::string known;
+  for (const PreTokenizerName& one : kPreTokenizers) {
+    if (pre == one.name) return one.kind;
+    known += (known.empty() ? "'" : ", '") + std::string(one.name) + "'";
   }
-  return {};
+  return MakeError(Code::kUnsupportedModel, "tokenizer.ggml.pre is '" + std::string(pre) +
+                                                "'; Parley cuts text as " + known + " do");
 }
 
-Status ReadSpecialIds(const GgufHeader& header, Engine* engine) {
+// `add_bos`: what a file that does not say means.
+Status ReadSpecialIds(const GgufHeader& header, bool add_bos, Engine* engine) {
   const uint32_t n_tokens = engine->tokenizer->size();
   TRY_ASSIGN(engine->bos_id, ReadId(header, "tokenizer.ggml.bos_token_id", n_tokens));
   TRY_ASSIGN(engine->eos_id, ReadId(header, "tokenizer.ggml.eos_token_id", n_tokens));
   if (engine->eos_id < 0) engine->eos_id = engine->tokenizer->FindSpecial("<|endoftext|>");
-  TRY_ASSIGN(engine->add_bos, header.GetBool("tokenizer.ggml.add_bos_token", false));
+  TRY_ASSIGN(engine->add_bos,
+             header.GetBool("tokenizer.ggml.add_bos_token", add_bos && engine->bos_id >= 0));
   if (engine->add_bos && engine->bos_id < 0) {
     return MakeError(Code::kBadVocab,
                      "tokenizer.ggml.add_bos_token is true but there is no bos_token_id");
@@ -63,17 +75,17 @@ Result<uint64_t> PlanTokenizerBytes(const GgufHeader& header) {
     const GgufHeader::Entry* entry = header.FindEntry(key);
     if (entry == nullptr) continue;
     // While it is made: a view a string, and a hash table of at most four slots a token. To stay:
-    // the tokens' text and three numbers a token, or a hash table of at most four slots a merge.
+    // the tokens' text and four numbers a token, or a hash table of at most four slots a merge.
     const uint64_t slots = 2 * std::bit_ceil(entry->count + 1);
     const bool tokens = key == kTokens;
-    bytes += entry->count * (sizeof(std::string_view) + 12) + slots * (tokens ? 4 : 12) +
+    bytes += entry->count * (sizeof(std::string_view) + 16) + slots * (tokens ? 4 : 12) +
              (tokens ? entry->bytes : 0);
   }
   return bytes;
 }
 
 Result<uint32_t> OpenTokenizer(const GgufHeader& header, uint32_t vocab_size, Engine* engine) {
-  TRY(CheckKind(header));
+  TRY_ASSIGN(const PreTokenizer pre, ReadKind(header));
   TRY_ASSIGN(const Buffer<std::string_view> tokens, header.GetStrings(kTokens));
   TRY_ASSIGN(const Buffer<std::string_view> merges, header.GetStrings(kMerges));
   TRY_ASSIGN(const Buffer<int32_t> types, header.GetInts("tokenizer.ggml.token_type"));
@@ -94,11 +106,15 @@ Result<uint32_t> OpenTokenizer(const GgufHeader& header, uint32_t vocab_size, En
     if (not_text(types[id])) special_ids[next++] = static_cast<int32_t>(id);
   }
   TRY_ASSIGN(engine->tokenizer,
-             Tokenizer::Make({tokens.span(), merges.span(), special_ids.span()}));
-  TRY(ReadSpecialIds(header, engine));
+             Tokenizer::Make({tokens.span(), merges.span(), special_ids.span(), pre}));
+  // llama.cpp begins a text of a llama-bpe model with its first token unless the file says
+  // otherwise.
+  TRY(ReadSpecialIds(header, pre == PreTokenizer::kLlama3, engine));
   TRY_ASSIGN(const std::string_view format_id, header.GetString("parley.chat_format", ""));
   TRY_ASSIGN(const std::string_view name, header.GetString("general.name", ""));
-  TRY_ASSIGN(engine->format, ChooseChatFormat(format_id, name, *engine->tokenizer));
+  TRY_ASSIGN(engine->style.format, ChooseChatFormat(format_id, name, *engine->tokenizer));
+  TRY_ASSIGN(const std::string_view chat_template, header.GetString("tokenizer.chat_template", ""));
+  engine->style.default_system = DefaultSystemOf(chat_template);
 
   uint32_t usable = engine->tokenizer->size();
   while (usable > 0 && !types.empty() && types[usable - 1] == kUnusedToken) --usable;

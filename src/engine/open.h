@@ -12,7 +12,7 @@ namespace parley {
 // Bytes that the tokenizer of this file takes at most, with what making it takes.
 Result<uint64_t> PlanTokenizerBytes(const GgufHeader& header);
 
-// Sets tokenizer, format, bos_id, eos_id and add_bos. UNSUPPORTED_MODEL for a tokenizer that is not
+// Sets tokenizer, style, bos_id, eos_id and add_bos. UNSUPPORTED_MODEL for a tokenizer that is not
 // GPT-2's; BAD_VOCAB as Tokenizer::Make, and when there are more tokens than `vocab_size` rows of
 // the embedding. Returns how many ids, from 0, may be generated: padding at the end of the list is
 // left out.

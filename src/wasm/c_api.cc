@@ -119,7 +119,7 @@ Status SetFormat(Parley* parley, std::string_view id) {
   TRY(NeedEngine(parley));
   SessionModel model = parley->engine->session_model();
   if (!id.empty()) {
-    TRY_ASSIGN(model.format, ParseChatFormat(id));
+    TRY_ASSIGN(model.style.format, ParseChatFormat(id));
   }
   return UseModel(parley, model);
 }
@@ -156,7 +156,7 @@ Status CountChat(Parley* parley) {
   const uint32_t context = model.model->context();
   const PromptBudget budget = PromptBudgetOf(context, parley->options);
   TRY_ASSIGN(const EncodedChat chat,
-             EncodeChat(model.format, *model.tokenizer, model.eos_id, MessageViews(parley),
+             EncodeChat(model.style, *model.tokenizer, model.eos_id, MessageViews(parley),
                         budget.limit - begin_tokens, budget.target));
   JsonWriter json;
   json.BeginObject();

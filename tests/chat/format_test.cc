@@ -2,6 +2,7 @@
 // conversations are fitted.
 #include "chat/format.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <random>
 #include <string>
@@ -40,7 +41,7 @@ struct SmallVocabulary {
 EncodedChat MustEncode(ChatFormat format, const Tokenizer& tokenizer, int32_t eos,
                        std::span<const Message> messages, uint32_t budget = kNoLimit,
                        uint32_t target = kNoLimit) {
-  auto chat = EncodeChat(format, tokenizer, eos, messages, budget, target);
+  auto chat = EncodeChat({format, {}}, tokenizer, eos, messages, budget, target);
   INFO(chat.error().message);
   REQUIRE(chat.ok());
   REQUIRE(chat->ids.size() == chat->is_text.size());
@@ -118,6 +119,45 @@ TEST_CASE("chatml: role and words between im_start and im_end") {
               "Be kind.Hi!Hello.How are you?");
   CheckLayout(ChatFormat::kChatml, kContinued,
               "<|im_start|>user\nHi!<|im_end|>\n<|im_start|>assistant\nHel", "Hi!Hel");
+}
+
+TEST_CASE("chatml: a conversation that begins with no system text gets the model's") {
+  const SmallVocabulary small;
+  const ChatStyle style = {ChatFormat::kChatml, "You help."};
+  const auto encode = [&](const std::vector<Message>& messages) {
+    const auto chat = EncodeChat(style, *small.tokenizer, small.eos, messages, kNoLimit, kNoLimit);
+    REQUIRE(chat.ok());
+    return std::move(chat.value());
+  };
+  const EncodedChat chat = encode({{Role::kUser, "Hi!"}});
+  CHECK(chat.ids ==
+        small.Ids("<|im_start|>system\nYou help.<|im_end|>\n<|im_start|>user\nHi!<|im_end|>\n"
+                  "<|im_start|>assistant\n"));
+  CHECK(std::count(chat.is_text.begin(), chat.is_text.end(), 1) == 3);  // Hi!, a token a byte
+  CHECK(encode(kTalk).ids ==
+        MustEncode(ChatFormat::kChatml, *small.tokenizer, small.eos, kTalk).ids);
+  // Its tokens count: what does not fit is refused with them.
+  const auto full = EncodeChat(style, *small.tokenizer, small.eos, kContinued, 30, 30);
+  CHECK(full.error().code == Code::kContextFull);
+}
+
+TEST_CASE("The default system text is the constant of the chat template, or none") {
+  // As SmolLM2's tokenizer_config.json has it: in its text the string's line break is an escape.
+  const std::string smollm =
+      "{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ "
+      "'<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by Hugging "
+      "Face<|im_end|>\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\n' + "
+      "message['content'] + '<|im_end|>' + '\n'}}{% endfor %}";
+  const std::string text = "You are a helpful AI assistant named SmolLM, trained by Hugging Face";
+  CHECK(DefaultSystemOf(smollm) == text);
+  std::string escaped;
+  for (const char c : smollm) escaped += c == '\n' ? std::string("\\n") : std::string(1, c);
+  CHECK(DefaultSystemOf(escaped) == text);
+  CHECK(DefaultSystemOf("").empty());
+  CHECK(DefaultSystemOf("{{ '<|im_start|>system\n' + messages[0]['content'] + '<|im_end|>' }}")
+            .empty());
+  CHECK(DefaultSystemOf("<|im_start|>system\nno end").empty());
+  CHECK(DefaultSystemOf("<|im_start|>user\nHi<|im_end|>").empty());
 }
 
 TEST_CASE("T6: special tokens that people write in messages are text in every format") {
@@ -244,7 +284,8 @@ TEST_CASE("Every format's id is read back") {
 TEST_CASE("A format whose tokens the vocabulary lacks is refused, naming the token") {
   const SmallVocabulary plain(std::vector<std::string_view>{});
   const auto refuse = [&](ChatFormat format, int32_t eos, std::string_view named) {
-    const auto chat = EncodeChat(format, *plain.tokenizer, eos, kContinued, kNoLimit, kNoLimit);
+    const auto chat =
+        EncodeChat({format, {}}, *plain.tokenizer, eos, kContinued, kNoLimit, kNoLimit);
     REQUIRE_FALSE(chat.ok());
     CHECK(chat.error().code == Code::kBadArg);
     INFO(chat.error().message);
@@ -253,8 +294,8 @@ TEST_CASE("A format whose tokens the vocabulary lacks is refused, naming the tok
   refuse(ChatFormat::kRoleTokens, plain.eos, "<|assistant|>");
   refuse(ChatFormat::kChatml, plain.eos, "<|im_start|>");
   refuse(ChatFormat::kEosTurns, -1, "end-of-text");
-  const auto none =
-      EncodeChat(ChatFormat::kCompletion, *plain.tokenizer, plain.eos, {}, kNoLimit, kNoLimit);
+  const auto none = EncodeChat({ChatFormat::kCompletion, {}}, *plain.tokenizer, plain.eos, {},
+                               kNoLimit, kNoLimit);
   REQUIRE_FALSE(none.ok());
   CHECK(none.error().code == Code::kBadArg);
 }
@@ -359,10 +400,12 @@ TEST_CASE("When what must stay does not fit: CONTEXT_FULL with needed and availa
   const SmallVocabulary small;
   std::vector<Message> talk = Talk(3);
   talk.insert(talk.begin(), {Role::kSystem, "0123456789"});
-  const auto kept = EncodeChat(ChatFormat::kRoleTokens, *small.tokenizer, small.eos, talk, 23, 23);
+  const auto kept =
+      EncodeChat({ChatFormat::kRoleTokens, {}}, *small.tokenizer, small.eos, talk, 23, 23);
   REQUIRE(kept.ok());  // 11 + 11 + 1
   CHECK(kept->ids.size() == 23);
-  const auto full = EncodeChat(ChatFormat::kRoleTokens, *small.tokenizer, small.eos, talk, 22, 22);
+  const auto full =
+      EncodeChat({ChatFormat::kRoleTokens, {}}, *small.tokenizer, small.eos, talk, 22, 22);
   REQUIRE_FALSE(full.ok());
   CHECK(full.error().code == Code::kContextFull);
   CHECK(full.error().message ==

@@ -99,7 +99,7 @@ struct Fixture {
     SessionModel parts;
     parts.model = model.get();
     parts.tokenizer = tokenizer.get();
-    parts.format = format;
+    parts.style.format = format;
     parts.eos_id = eos;
     auto session_made = Session::Make(parts);
     REQUIRE(session_made.ok());
@@ -476,7 +476,7 @@ TEST_CASE("add_bos puts the beginning token first, once") {
   SessionModel parts;
   parts.model = f.model.get();
   parts.tokenizer = f.tokenizer.get();
-  parts.format = ChatFormat::kRoleTokens;
+  parts.style.format = ChatFormat::kRoleTokens;
   parts.eos_id = parts.bos_id = f.eos;
   parts.add_bos = true;
   f.session = std::move(*Session::Make(parts));

@@ -315,7 +315,7 @@ TEST_CASE("a converted model loads and runs") {
   const auto engine = LoadBytes(bytes);
   INFO(engine.error().message);
   REQUIRE(engine.ok());
-  CHECK((*engine)->format == parley::ChatFormat::kRoleTokens);
+  CHECK((*engine)->style.format == parley::ChatFormat::kRoleTokens);
   CHECK((*engine)->eos_id == 258);
   std::vector<float> logits(262);
   const int32_t tokens[] = {1, 2, 3};

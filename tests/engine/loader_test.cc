@@ -95,7 +95,7 @@ TEST_CASE("the engine holds what the metadata says") {
   CHECK((*engine)->eos_id == 279);
   CHECK((*engine)->bos_id == 279);
   CHECK_FALSE((*engine)->add_bos);
-  CHECK((*engine)->format == parley::ChatFormat::kRoleTokens);
+  CHECK((*engine)->style.format == parley::ChatFormat::kRoleTokens);
   CHECK((*engine)->model->context() == 40);
   CHECK((*engine)->kernels == parley::Kernels().name);
   CHECK((*engine)->tokenizer->FindSpecial("<|user|>") == 280);
