@@ -117,11 +117,13 @@ std::string ShownValue(const GgufHeader& header, const GgufHeader::Entry& entry)
 void PrintPlan(const Plan& plan) {
   const ModelConfig& config = plan.config;
   std::printf(
-      "model     %s%s%s: %u layers, width %u, %u heads, feed-forward %u, context %u, vocabulary "
+      "model     %s%s%s: %u layers, width %u, %u heads over %u of keys and values, feed-forward "
+      "%u, context %u, vocabulary "
       "%u, %s head\n",
-      config.architecture.c_str(), config.name.empty() ? "" : ", ", Printable(config.name).c_str(),
-      config.n_layers, config.width, config.n_heads, config.mlp_width, config.context_length,
-      config.vocab_size, config.tied_head ? "tied" : "untied");
+      ArchitectureName(config.architecture), config.name.empty() ? "" : ", ",
+      Printable(config.name).c_str(), config.n_layers, config.width, config.n_heads,
+      config.n_kv_heads, config.mlp_width, config.context_length, config.vocab_size,
+      config.tied_head ? "tied" : "untied");
   std::printf(
       "memory    %s to run with a context of %u: weights %s, KV cache %s, scratch %s, tokenizer "
       "%s, loading %s\n",

@@ -15,7 +15,7 @@
 #include "engine/open.h"
 #include "formats/gguf_source.h"
 #include "formats/hf_config.h"
-#include "reference/gpt2.h"
+#include "reference/model.h"
 #include "reference/weights.h"
 
 namespace parley {
@@ -146,8 +146,8 @@ Result<std::unique_ptr<Engine>> LoadReference(const ModelArguments& arguments) {
   } else {
     TRY_ASSIGN(weights, reference::ReadGgufWeights(*gguf, header, engine->plan.config));
   }
-  TRY_ASSIGN(engine->model, reference::Gpt2::Make(engine->plan.config, std::move(weights),
-                                                  engine->plan.context, usable_ids));
+  TRY_ASSIGN(engine->model, reference::Model::Make(engine->plan.config, std::move(weights),
+                                                   engine->plan.context, usable_ids));
   return engine;
 }
 

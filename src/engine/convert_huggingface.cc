@@ -360,7 +360,7 @@ Status HuggingFaceConversion::WriteHeader(GgufWriter* writer) const {
     n_entries += written ? 1 : 0;
   }
   TRY(writer->Begin(tensors_.size(), n_entries));
-  TRY(writer->AddString("general.architecture", config_.architecture));
+  TRY(writer->AddString("general.architecture", ArchitectureName(config_.architecture)));
   if (!config_.name.empty()) TRY(writer->AddString("general.name", config_.name));
   if (!license.empty()) TRY(writer->AddString("general.license", license));
   TRY(writer->AddUint32("general.file_type", FileTypeOf(options_.type)));

@@ -14,7 +14,7 @@
 #include "engine/open.h"
 #include "engine/panel_repacker.h"
 #include "kernels/kernels.h"
-#include "model/gpt2.h"
+#include "model/decoder.h"
 #include "model/weights.h"
 
 namespace parley {
@@ -156,8 +156,9 @@ Status StreamLoader::Prepare(GgufHeader header) {
   TRY_ASSIGN(auto image, Buffer<uint8_t>::Make(loading->map.image_bytes(), "weights"));
   TRY_ASSIGN(loading->repacker, PanelRepacker::Make(loading->map, tensors, kernels, image.data()));
   TRY_ASSIGN(auto weights, BindWeights(loading->map, engine.plan.config, std::move(image)));
-  TRY_ASSIGN(engine.model, Gpt2::Make(engine.plan.config, std::move(weights), engine.plan.context,
-                                      usable_ids, kernels, engine.pool.get()));
+  TRY_ASSIGN(engine.model,
+             Decoder::Make(engine.plan.config, std::move(weights), engine.plan.context, usable_ids,
+                           kernels, engine.pool.get()));
   loading_ = std::move(loading);
   return {};
 }

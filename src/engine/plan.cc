@@ -8,8 +8,8 @@
 #include "base/json_writer.h"
 #include "engine/open.h"
 #include "engine/panel_repacker.h"
+#include "model/decoder.h"
 #include "model/kv_cache.h"
-#include "model/scratch.h"
 #include "model/weights.h"
 
 namespace parley {
@@ -77,7 +77,7 @@ Result<Plan> MakePlan(const GgufHeader& header, uint64_t file_bytes, const LoadO
     return MakeError(Code::kOverflow, "the KV cache's bytes wrap");
   }
   plan.kv_bytes = KvCache::Bytes(plan.config, plan.context);
-  plan.scratch_bytes = Scratch::Bytes(plan.config, plan.context, plan.threads) +
+  plan.scratch_bytes = Decoder::ScratchBytes(plan.config, plan.context, plan.threads) +
                        plan.config.vocab_size * kSessionBytesPerId +
                        plan.context * kSessionBytesPerToken;
   TRY_ASSIGN(plan.tokenizer_bytes, PlanTokenizerBytes(header));
@@ -94,7 +94,7 @@ Result<Plan> MakePlan(const GgufHeader& header, uint64_t file_bytes, const LoadO
 
 void AppendPlan(const Plan& plan, JsonWriter* json) {
   json->BeginObject();
-  json->Key("architecture").String(plan.config.architecture);
+  json->Key("architecture").String(ArchitectureName(plan.config.architecture));
   json->Key("name").String(plan.config.name);
   json->Key("quantization").String(plan.quantization);
   json->Key("vocab_size").Number(plan.config.vocab_size);
@@ -102,6 +102,7 @@ void AppendPlan(const Plan& plan, JsonWriter* json) {
   json->Key("width").Number(plan.config.width);
   json->Key("n_layers").Number(plan.config.n_layers);
   json->Key("n_heads").Number(plan.config.n_heads);
+  json->Key("n_kv_heads").Number(plan.config.n_kv_heads);
   json->Key("context").Number(plan.context);
   json->Key("threads").Number(plan.threads);
   json->Key("file_bytes").Number(plan.file_bytes);

@@ -14,6 +14,17 @@ QuantizedActivations ThreadOps::NormAndQuantize(const float* x, const float* gai
   return QuantizePart(part, part.rows.normed, rows, width);
 }
 
+QuantizedActivations ThreadOps::RmsNormAndQuantize(const float* x, const float* gain, float epsilon,
+                                                   uint32_t rows, uint32_t width) const {
+  const Part part = PartOf(rows);
+  const size_t begin = size_t{part.range.begin} * width;
+  if (part.range.begin < part.range.end) {
+    kernels_.rms_norm(x + begin, gain, epsilon, part.range.end - part.range.begin, width,
+                      part.rows.normed + begin);
+  }
+  return QuantizePart(part, part.rows.normed, rows, width);
+}
+
 QuantizedActivations ThreadOps::Quantize(const float* x, uint32_t rows, uint32_t width) const {
   return QuantizePart(PartOf(rows), x, rows, width);
 }
@@ -30,10 +41,10 @@ QuantizedActivations ThreadOps::QuantizePart(const Part& part, const float* x, u
 }
 
 Range ThreadOps::Linear(const QuantizedActivations& x, const PackedMatrix& w, const float* bias,
-                        float* y) const {
+                        float* y, size_t stride) const {
   const Range panels = Mine(w.panels());
   if (panels.begin < panels.end) {
-    kernels_.matmul(x, w, bias, panels.begin, panels.end, y, w.outputs);
+    kernels_.matmul(x, w, bias, panels.begin, panels.end, y, stride == 0 ? w.outputs : stride);
   }
   return {std::min(panels.begin * kPanelColumns, w.outputs),
           std::min(panels.end * kPanelColumns, w.outputs)};
@@ -42,6 +53,14 @@ Range ThreadOps::Linear(const QuantizedActivations& x, const PackedMatrix& w, co
 void ThreadOps::Gelu(float* y, uint32_t rows, uint32_t width, Range columns) const {
   for (uint32_t row = 0; row < rows; ++row) {
     kernels_.gelu(y + size_t{row} * width + columns.begin, columns.end - columns.begin);
+  }
+}
+
+void ThreadOps::SwiGlu(float* y, const float* gate, uint32_t rows, uint32_t width,
+                       Range columns) const {
+  for (uint32_t row = 0; row < rows; ++row) {
+    const size_t at = size_t{row} * width + columns.begin;
+    kernels_.swiglu(y + at, gate + at, columns.end - columns.begin);
   }
 }
 

@@ -1,6 +1,6 @@
 // The operations that a transformer's layers are made of, as one thread of a pool does its part of
 // them. Splits rows, columns and heads between threads; what is computed is the kernels'
-// (kernels/kernels.h), in what order is gpt2.cc's.
+// (kernels/kernels.h), in what order is gpt2.cc's and llama.cc's.
 #pragma once
 
 #include <algorithm>
@@ -30,16 +30,21 @@ class ThreadOps {
   // LayerNorm(x) and its codes, ready for every thread. x: [rows, width]
   QuantizedActivations NormAndQuantize(const float* x, const float* gain, const float* bias,
                                        float epsilon, uint32_t rows, uint32_t width) const;
+  // RmsNorm(x) and its codes, likewise.
+  QuantizedActivations RmsNormAndQuantize(const float* x, const float* gain, float epsilon,
+                                          uint32_t rows, uint32_t width) const;
   // The codes of x, ready for every thread. x: [rows, width]
   QuantizedActivations Quantize(const float* x, uint32_t rows, uint32_t width) const;
 
-  // y = x w^T + bias for this thread's output features, which are returned. y: [rows, w.outputs];
-  // bias may be null.
-  Range Linear(const QuantizedActivations& x, const PackedMatrix& w, const float* bias,
-               float* y) const;
+  // y = x w^T + bias for this thread's output features, which are returned. y: [rows, w.outputs],
+  // rows `stride` floats apart (0: w.outputs); bias may be null.
+  Range Linear(const QuantizedActivations& x, const PackedMatrix& w, const float* bias, float* y,
+               size_t stride = 0) const;
 
   // In place over some columns of y: [rows, width].
   void Gelu(float* y, uint32_t rows, uint32_t width, Range columns) const;
+  // y = silu(gate) * y, likewise.
+  void SwiGlu(float* y, const float* gate, uint32_t rows, uint32_t width, Range columns) const;
   // x += y over some columns of both: [rows, width].
   void Add(float* x, const float* y, uint32_t rows, uint32_t width, Range columns) const;
   bool AllFinite(const float* x, uint32_t rows, size_t width, Range columns) const;

@@ -30,9 +30,12 @@ void CarveRows(const ModelConfig& config, uint64_t rows, Carver* carver, InputRo
 void CarveShared(const ModelConfig& config, Carver* carver, Scratch* scratch) {
   const uint64_t width = config.width;
   carver->Take(kBatchTokens * width, &scratch->residual);
-  carver->Take(kBatchTokens * width * 3, &scratch->qkv);
+  carver->Take(kBatchTokens * uint64_t{config.qkv_width()}, &scratch->qkv);
   carver->Take(kBatchTokens * width, &scratch->attended);
   carver->Take(kBatchTokens * uint64_t{config.mlp_width}, &scratch->mlp);
+  if (config.architecture == Architecture::kLlama) {
+    carver->Take(kBatchTokens * uint64_t{config.mlp_width}, &scratch->gate);
+  }
   carver->Take(kBatchTokens * width, &scratch->projected);
   CarveRows(config, kBatchTokens, carver, &scratch->shared);
 }

@@ -31,9 +31,10 @@ struct Scratch {
   static Result<Scratch> Make(const ModelConfig& config, uint32_t context, uint32_t threads);
 
   float* residual = nullptr;      // [batch, width]: the stream that every layer adds to
-  float* qkv = nullptr;           // [batch, 3 * width]
+  float* qkv = nullptr;           // [batch, qkv_width]
   float* attended = nullptr;      // [batch, width]
   float* mlp = nullptr;           // [batch, mlp_width]
+  float* gate = nullptr;          // [batch, mlp_width]; llama
   float* projected = nullptr;     // [batch, width]: what a layer is about to add
   InputRows shared;               // batch rows, for prefill: threads prepare some rows each
   Buffer<ThreadScratch> threads;  // [threads]

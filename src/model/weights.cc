@@ -11,7 +11,7 @@
 namespace parley {
 namespace {
 
-enum class Size : uint8_t { kOne, kWidth, kQkv, kMlp, kVocab, kPositions };
+enum class Size : uint8_t { kOne, kWidth, kKv, kQkv, kMlp, kVocab, kPositions };
 
 uint32_t Value(Size size, const ModelConfig& config) {
   switch (size) {
@@ -19,8 +19,10 @@ uint32_t Value(Size size, const ModelConfig& config) {
       return 1;
     case Size::kWidth:
       return config.width;
+    case Size::kKv:
+      return config.kv_width();
     case Size::kQkv:
-      return 3 * config.width;
+      return config.qkv_width();
     case Size::kMlp:
       return config.mlp_width;
     case Size::kVocab:
@@ -42,7 +44,7 @@ struct Spec {
   Size columns;
 };
 
-constexpr Spec<LayerWeights> kLayerSpecs[] = {
+constexpr Spec<LayerWeights> kGpt2LayerSpecs[] = {
     {"attn_norm.weight", nullptr, &LayerWeights::attn_norm_gain, Size::kOne, Size::kWidth},
     {"attn_norm.bias", nullptr, &LayerWeights::attn_norm_bias, Size::kOne, Size::kWidth},
     {"attn_qkv.weight", &LayerWeights::qkv, nullptr, Size::kQkv, Size::kWidth},
@@ -57,7 +59,7 @@ constexpr Spec<LayerWeights> kLayerSpecs[] = {
     {"ffn_down.bias", nullptr, &LayerWeights::mlp_down_bias, Size::kOne, Size::kWidth},
 };
 
-constexpr Spec<Weights> kModelSpecs[] = {
+constexpr Spec<Weights> kGpt2ModelSpecs[] = {
     {"token_embd.weight", &Weights::token_embd, nullptr, Size::kVocab, Size::kWidth},
     {"position_embd.weight", nullptr, &Weights::position_embd, Size::kPositions, Size::kWidth},
     {"output_norm.weight", nullptr, &Weights::output_norm_gain, Size::kOne, Size::kWidth},
@@ -65,6 +67,38 @@ constexpr Spec<Weights> kModelSpecs[] = {
     {"output.weight", &Weights::head, nullptr, Size::kVocab,
      Size::kWidth},  // last: absent when tied
 };
+
+constexpr Spec<LayerWeights> kLlamaLayerSpecs[] = {
+    {"attn_norm.weight", nullptr, &LayerWeights::attn_norm_gain, Size::kOne, Size::kWidth},
+    {"attn_q.weight", &LayerWeights::query, nullptr, Size::kWidth, Size::kWidth},
+    {"attn_k.weight", &LayerWeights::key, nullptr, Size::kKv, Size::kWidth},
+    {"attn_v.weight", &LayerWeights::value, nullptr, Size::kKv, Size::kWidth},
+    {"attn_output.weight", &LayerWeights::attn_out, nullptr, Size::kWidth, Size::kWidth},
+    {"ffn_norm.weight", nullptr, &LayerWeights::mlp_norm_gain, Size::kOne, Size::kWidth},
+    {"ffn_gate.weight", &LayerWeights::mlp_gate, nullptr, Size::kMlp, Size::kWidth},
+    {"ffn_up.weight", &LayerWeights::mlp_up, nullptr, Size::kMlp, Size::kWidth},
+    {"ffn_down.weight", &LayerWeights::mlp_down, nullptr, Size::kWidth, Size::kMlp},
+};
+
+constexpr Spec<Weights> kLlamaModelSpecs[] = {
+    {"token_embd.weight", &Weights::token_embd, nullptr, Size::kVocab, Size::kWidth},
+    {"output_norm.weight", nullptr, &Weights::output_norm_gain, Size::kOne, Size::kWidth},
+    {"output.weight", &Weights::head, nullptr, Size::kVocab,
+     Size::kWidth},  // last: absent when tied
+};
+
+// What a model of one architecture consists of.
+struct Schema {
+  const char* people;  // its name in messages
+  std::span<const Spec<LayerWeights>> layer;
+  std::span<const Spec<Weights>> model;
+};
+constexpr Schema kGpt2Schema = {"GPT-2", kGpt2LayerSpecs, kGpt2ModelSpecs};
+constexpr Schema kLlamaSchema = {"Llama", kLlamaLayerSpecs, kLlamaModelSpecs};
+
+const Schema& SchemaOf(const ModelConfig& config) {
+  return config.architecture == Architecture::kLlama ? kLlamaSchema : kGpt2Schema;
+}
 
 std::string LayerName(uint32_t layer, const char* name) {
   return "blk." + std::to_string(layer) + "." + name;
@@ -83,7 +117,7 @@ bool SplitLayerName(std::string_view name, uint64_t* layer, std::string_view* re
   return true;
 }
 
-// Causal masks that older converters stored among the weights; the kernels know the mask.
+// Causal masks that older converters stored among GPT-2's weights; the kernels know the mask.
 bool IsKnownExtra(std::string_view name) {
   return name.ends_with("attn.bias") || name.ends_with("attn.masked_bias");
 }
@@ -144,9 +178,9 @@ uint64_t SlotBytes(const WeightSlot& slot) {
   return (bytes + kBufferAlignment - 1) / kBufferAlignment * kBufferAlignment;
 }
 
-template <typename Views, size_t n>
-bool FindSpec(const Spec<Views> (&specs)[n], std::string_view name, uint8_t* index) {
-  for (size_t i = 0; i < n; ++i) {
+template <typename Views>
+bool FindSpec(std::span<const Spec<Views>> specs, std::string_view name, uint8_t* index) {
+  for (size_t i = 0; i < specs.size(); ++i) {
     if (name == specs[i].name) {
       *index = static_cast<uint8_t>(i);
       return true;
@@ -171,12 +205,12 @@ Error MissingTensor(const GgufHeader& header, const ModelConfig& config) {
   const auto missing = [](const std::string& name) {
     return MakeError(Code::kUnsupportedModel, "the file has no tensor " + name);
   };
-  for (const auto& spec : kModelSpecs) {
+  for (const auto& spec : SchemaOf(config).model) {
     if (spec.matrix == &Weights::head && config.tied_head) continue;
     if (header.FindTensor(spec.name) == nullptr) return missing(spec.name);
   }
   for (uint32_t layer = 0; layer < config.n_layers; ++layer) {
-    for (const auto& spec : kLayerSpecs) {
+    for (const auto& spec : SchemaOf(config).layer) {
       const std::string name = LayerName(layer, spec.name);
       if (header.FindTensor(name) == nullptr) return missing(name);
     }
@@ -189,6 +223,7 @@ Error MissingTensor(const GgufHeader& header, const ModelConfig& config) {
 Result<WeightMap> WeightMap::Make(const GgufHeader& header, const ModelConfig& config,
                                   uint32_t context) {
   WeightMap map;
+  const Schema& schema = SchemaOf(config);
   const std::span<const TensorInfo> tensors = header.tensors();
   TRY_ASSIGN(map.slots_, Buffer<WeightSlot>::Make(tensors.size(), "weight table"));
   uint64_t found = 0;
@@ -198,12 +233,12 @@ Result<WeightMap> WeightMap::Make(const GgufHeader& header, const ModelConfig& c
     uint64_t layer = 0;
     std::string_view rest;
     if (SplitLayerName(tensor.name, &layer, &rest) && layer < config.n_layers &&
-        FindSpec(kLayerSpecs, rest, &slot.spec)) {
+        FindSpec(schema.layer, rest, &slot.spec)) {
       slot.in_layer = true;
       slot.layer = static_cast<uint32_t>(layer);
-      TRY(FitSlot(kLayerSpecs[slot.spec], tensor, config, &slot));
-    } else if (FindSpec(kModelSpecs, tensor.name, &slot.spec)) {
-      const auto& spec = kModelSpecs[slot.spec];
+      TRY(FitSlot(schema.layer[slot.spec], tensor, config, &slot));
+    } else if (FindSpec(schema.model, tensor.name, &slot.spec)) {
+      const auto& spec = schema.model[slot.spec];
       if (spec.matrix == &Weights::head && config.tied_head) {
         return Unsupported(tensor, "is there although the head is tied to token_embd.weight");
       }
@@ -211,9 +246,11 @@ Result<WeightMap> WeightMap::Make(const GgufHeader& header, const ModelConfig& c
       if (spec.floats == &Weights::position_embd) slot.kept_rows = context;
     } else if (IsKnownExtra(tensor.name)) {
       continue;
+    } else if (tensor.name == "rope_freqs.weight") {
+      return Unsupported(tensor, "scales rotary positions; they are run without scaling");
     } else {
-      return Unsupported(
-          tensor, "is not a weight of a GPT-2 of " + std::to_string(config.n_layers) + " layers");
+      return Unsupported(tensor, std::string("is not a weight of a ") + schema.people + " of " +
+                                     std::to_string(config.n_layers) + " layers");
     }
     ++found;
     slot.image_offset = map.image_bytes_;
@@ -227,8 +264,8 @@ Result<WeightMap> WeightMap::Make(const GgufHeader& header, const ModelConfig& c
       }
     }
   }
-  const uint64_t needed = std::size(kModelSpecs) - (config.tied_head ? 1 : 0) +
-                          uint64_t{config.n_layers} * std::size(kLayerSpecs);
+  const uint64_t needed = schema.model.size() - (config.tied_head ? 1 : 0) +
+                          uint64_t{config.n_layers} * schema.layer.size();
   // Names are unique, so that a file with enough recognised tensors has them all.
   if (found < needed) return MissingTensor(header, config);
   return map;
@@ -237,15 +274,16 @@ Result<WeightMap> WeightMap::Make(const GgufHeader& header, const ModelConfig& c
 Result<Weights> BindWeights(const WeightMap& map, const ModelConfig& config,
                             Buffer<uint8_t> image) {
   Weights weights;
+  const Schema& schema = SchemaOf(config);
   TRY_ASSIGN(weights.layers, Buffer<LayerWeights>::Make(config.n_layers, "layer table"));
   std::fill(weights.layers.begin(), weights.layers.end(), LayerWeights{});
   weights.image = std::move(image);
   for (const WeightSlot& slot : map.slots()) {
     if (slot.kind == WeightSlot::Kind::kIgnored) continue;
     if (slot.in_layer) {
-      Bind(kLayerSpecs[slot.spec], slot, weights.image.data(), &weights.layers[slot.layer]);
+      Bind(schema.layer[slot.spec], slot, weights.image.data(), &weights.layers[slot.layer]);
     } else {
-      Bind(kModelSpecs[slot.spec], slot, weights.image.data(), &weights);
+      Bind(schema.model[slot.spec], slot, weights.image.data(), &weights);
     }
   }
   if (config.tied_head) weights.head = weights.token_embd;

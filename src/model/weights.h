@@ -1,4 +1,4 @@
-// Which tensors a GPT-2 consists of, where each goes in one image of repacked weights, and views of
+// Which tensors a model consists of, where each goes in one image of repacked weights, and views of
 // that image. Moves no bytes: engine/loader.cc fills the image, the kernels read it.
 #pragma once
 
@@ -14,28 +14,33 @@
 
 namespace parley {
 
+// Views that an architecture does not have stay null.
 struct LayerWeights {
   const float* attn_norm_gain = nullptr;  // [width]
-  const float* attn_norm_bias = nullptr;  // [width]
-  PackedMatrix qkv;                       // [3 * width, width]: queries, keys, values, each by head
-  const float* qkv_bias = nullptr;        // [3 * width]
-  PackedMatrix attn_out;                  // [width, width]
-  const float* attn_out_bias = nullptr;   // [width]
-  const float* mlp_norm_gain = nullptr;   // [width]
-  const float* mlp_norm_bias = nullptr;   // [width]
-  PackedMatrix mlp_up;                    // [mlp_width, width]
-  const float* mlp_up_bias = nullptr;     // [mlp_width]
-  PackedMatrix mlp_down;                  // [width, mlp_width]
-  const float* mlp_down_bias = nullptr;   // [width]
+  const float* attn_norm_bias = nullptr;  // [width]; gpt2
+  PackedMatrix qkv;                 // [3 * width, width]: queries, keys, values, each by head; gpt2
+  const float* qkv_bias = nullptr;  // [3 * width]; gpt2
+  PackedMatrix query;               // [width, width]; llama
+  PackedMatrix key;                 // [kv_width, width]; llama
+  PackedMatrix value;               // [kv_width, width]; llama
+  PackedMatrix attn_out;            // [width, width]
+  const float* attn_out_bias = nullptr;  // [width]; gpt2
+  const float* mlp_norm_gain = nullptr;  // [width]
+  const float* mlp_norm_bias = nullptr;  // [width]; gpt2
+  PackedMatrix mlp_gate;                 // [mlp_width, width]; llama
+  PackedMatrix mlp_up;                   // [mlp_width, width]
+  const float* mlp_up_bias = nullptr;    // [mlp_width]; gpt2
+  PackedMatrix mlp_down;                 // [width, mlp_width]
+  const float* mlp_down_bias = nullptr;  // [width]; gpt2
 };
 
 struct Weights {
   Buffer<uint8_t> image;                    // what every pointer below points into
   PackedMatrix token_embd;                  // [vocab, width]
-  const float* position_embd = nullptr;     // [context, width]
+  const float* position_embd = nullptr;     // [context, width]; gpt2
   Buffer<LayerWeights> layers;              // [n_layers]
   const float* output_norm_gain = nullptr;  // [width]
-  const float* output_norm_bias = nullptr;  // [width]
+  const float* output_norm_bias = nullptr;  // [width]; gpt2
   PackedMatrix head;                        // [vocab, width]; token_embd when tied
 };
 

@@ -1,4 +1,4 @@
-// Finds each of GPT-2's tensors by the container's name for it, checks its shape and decodes it.
+// Finds each of a model's tensors by the container's name for it, checks its shape and decodes it.
 #include "reference/weights.h"
 
 #include <algorithm>
@@ -131,51 +131,76 @@ Result<Buffer<float>> ReadTensor(TensorSource& tensors, const std::string& name,
   return upright;
 }
 
-Status ReadNorm(TensorSource& tensors, const std::string& name, uint32_t width, Norm* norm) {
-  TRY_ASSIGN(norm->gain, ReadTensor(tensors, name + ".weight", 0, width));
-  TRY_ASSIGN(norm->bias, ReadTensor(tensors, name + ".bias", 0, width));
-  return {};
-}
+// Reads the tensors of one architecture: llama's norms and matrices have no biases.
+class WeightReader {
+ public:
+  WeightReader(TensorSource& tensors, const ModelConfig& config)
+      : tensors_(tensors),
+        config_(config),
+        has_biases_(config.architecture == Architecture::kGpt2) {}
 
-Status ReadLinear(TensorSource& tensors, const std::string& name, uint32_t inputs, uint32_t outputs,
-                  Linear* linear) {
-  linear->inputs = inputs;
-  linear->outputs = outputs;
-  TRY_ASSIGN(linear->weight, ReadTensor(tensors, name + ".weight", outputs, inputs));
-  TRY_ASSIGN(linear->bias, ReadTensor(tensors, name + ".bias", 0, outputs));
-  return {};
-}
+  Result<Weights> Read() {
+    const uint32_t width = config_.width;
+    Weights weights;
+    TRY_ASSIGN(weights.token_embedding,
+               ReadTensor(tensors_, "token_embd.weight", config_.vocab_size, width));
+    if (config_.architecture == Architecture::kGpt2) {
+      TRY_ASSIGN(weights.position_embedding,
+                 ReadTensor(tensors_, "position_embd.weight", config_.context_length, width));
+    }
+    for (uint32_t i = 0; i < config_.n_layers; ++i) {
+      TRY(ReadLayer("blk." + std::to_string(i) + ".", &weights.layers.emplace_back()));
+    }
+    TRY(ReadNorm("output_norm", &weights.output_norm));
+    if (!config_.tied_head) {
+      TRY_ASSIGN(weights.head, ReadTensor(tensors_, "output.weight", config_.vocab_size, width));
+    }
+    return weights;
+  }
 
-Result<Weights> ReadWeights(TensorSource& tensors, const ModelConfig& config) {
-  const uint32_t width = config.width;
-  Weights weights;
-  TRY_ASSIGN(weights.token_embedding,
-             ReadTensor(tensors, "token_embd.weight", config.vocab_size, width));
-  TRY_ASSIGN(weights.position_embedding,
-             ReadTensor(tensors, "position_embd.weight", config.context_length, width));
-  for (uint32_t i = 0; i < config.n_layers; ++i) {
-    const std::string prefix = "blk." + std::to_string(i) + ".";
-    Layer& layer = weights.layers.emplace_back();
-    TRY(ReadNorm(tensors, prefix + "attn_norm", width, &layer.attention_norm));
-    TRY(ReadLinear(tensors, prefix + "attn_qkv", width, 3 * width, &layer.qkv));
-    TRY(ReadLinear(tensors, prefix + "attn_output", width, width, &layer.attention_output));
-    TRY(ReadNorm(tensors, prefix + "ffn_norm", width, &layer.mlp_norm));
-    TRY(ReadLinear(tensors, prefix + "ffn_up", width, config.mlp_width, &layer.mlp_up));
-    TRY(ReadLinear(tensors, prefix + "ffn_down", config.mlp_width, width, &layer.mlp_down));
+ private:
+  Status ReadLayer(const std::string& prefix, Layer* layer) {
+    const uint32_t width = config_.width;
+    TRY(ReadNorm(prefix + "attn_norm", &layer->attention_norm));
+    if (config_.architecture == Architecture::kLlama) {
+      TRY(ReadLinear(prefix + "attn_q", width, width, &layer->query));
+      TRY(ReadLinear(prefix + "attn_k", width, config_.kv_width(), &layer->key));
+      TRY(ReadLinear(prefix + "attn_v", width, config_.kv_width(), &layer->value));
+      TRY(ReadLinear(prefix + "ffn_gate", width, config_.mlp_width, &layer->mlp_gate));
+    } else {
+      TRY(ReadLinear(prefix + "attn_qkv", width, config_.qkv_width(), &layer->qkv));
+    }
+    TRY(ReadLinear(prefix + "attn_output", width, width, &layer->attention_output));
+    TRY(ReadNorm(prefix + "ffn_norm", &layer->mlp_norm));
+    TRY(ReadLinear(prefix + "ffn_up", width, config_.mlp_width, &layer->mlp_up));
+    return ReadLinear(prefix + "ffn_down", config_.mlp_width, width, &layer->mlp_down);
   }
-  TRY(ReadNorm(tensors, "output_norm", width, &weights.output_norm));
-  if (!config.tied_head) {
-    TRY_ASSIGN(weights.head, ReadTensor(tensors, "output.weight", config.vocab_size, width));
+  Status ReadNorm(const std::string& name, Norm* norm) {
+    TRY_ASSIGN(norm->gain, ReadTensor(tensors_, name + ".weight", 0, config_.width));
+    if (!has_biases_) return {};
+    TRY_ASSIGN(norm->bias, ReadTensor(tensors_, name + ".bias", 0, config_.width));
+    return {};
   }
-  return weights;
-}
+  Status ReadLinear(const std::string& name, uint32_t inputs, uint32_t outputs, Linear* linear) {
+    linear->inputs = inputs;
+    linear->outputs = outputs;
+    TRY_ASSIGN(linear->weight, ReadTensor(tensors_, name + ".weight", outputs, inputs));
+    if (!has_biases_) return {};
+    TRY_ASSIGN(linear->bias, ReadTensor(tensors_, name + ".bias", 0, outputs));
+    return {};
+  }
+
+  TensorSource& tensors_;
+  const ModelConfig& config_;
+  bool has_biases_;
+};
 
 }  // namespace
 
 Result<Weights> ReadGgufWeights(ByteSource& source, const GgufHeader& header,
                                 const ModelConfig& config) {
   GgufTensors tensors(source, header);
-  return ReadWeights(tensors, config);
+  return WeightReader(tensors, config).Read();
 }
 
 Result<Weights> ReadSafetensorsWeights(std::span<ByteSource* const> shards,
@@ -192,7 +217,7 @@ Result<Weights> ReadSafetensorsWeights(std::span<ByteSource* const> shards,
     read.push_back({source, std::move(header)});
   }
   SafetensorsTensors tensors(std::move(read));
-  return ReadWeights(tensors, config);
+  return WeightReader(tensors, config).Read();
 }
 
 }  // namespace parley::reference

@@ -9,6 +9,7 @@
 #include "base/buffer.h"
 #include "engine/convert.h"
 #include "engine/engine.h"
+#include "engine/refused.h"
 #include "formats/gguf_source.h"
 #include "support/gguf_file.h"
 #include "support/load_model.h"
@@ -23,28 +24,12 @@ using namespace parley::test;
 
 namespace {
 
-GgufEntry& Entry(GgufFile* file, const std::string& key) {
-  for (GgufEntry& entry : file->entries) {
-    if (entry.key == key) return entry;
-  }
-  FAIL("no entry " << key);
-  return file->entries[0];
-}
-
 GgufTensor& Tensor(GgufFile* file, const std::string& name) {
   for (GgufTensor& tensor : file->tensors) {
     if (tensor.name == name) return tensor;
   }
   FAIL("no tensor " << name);
   return file->tensors[0];
-}
-
-void Refused(const GgufFile& file, Code code, const std::string& in_message) {
-  const auto engine = LoadBytes(file.Build().bytes);
-  REQUIRE_FALSE(engine.ok());
-  INFO(CodeName(engine.error().code) << ": " << engine.error().message);
-  CHECK(std::string(CodeName(engine.error().code)) == CodeName(code));
-  CHECK(engine.error().message.find(in_message) != std::string::npos);
 }
 
 // Two tokens forward: finite logits, or the typed error that they are not.
@@ -164,9 +149,9 @@ TEST_CASE("G16: missing, misshaped and unknown tensors are UNSUPPORTED_MODEL and
 
 TEST_CASE(
     "G16: another architecture, tokenizer or scaling of attention is UNSUPPORTED_MODEL and named") {
-  GgufFile llama = SmallestModel();
-  Entry(&llama, "general.architecture").value = LittleText("llama");
-  Refused(llama, Code::kUnsupportedModel, "llama");
+  GgufFile mamba = SmallestModel();
+  Entry(&mamba, "general.architecture").value = LittleText("mamba");
+  Refused(mamba, Code::kUnsupportedModel, "mamba");
   GgufFile none = SmallestModel();
   Entry(&none, "general.architecture").key = "general.renamed";
   Refused(none, Code::kUnsupportedModel, "general.architecture");

@@ -124,7 +124,7 @@ TEST_CASE("G16: other architectures and tokenizers are named") {
     CHECK(engine.error().code == Code::kUnsupportedModel);
     CHECK(engine.error().message.find(word) != std::string::npos);
   };
-  refused(TestModel{.architecture = "llama"}, "llama");
+  refused(TestModel{.architecture = "mamba"}, "mamba");
   refused(TestModel{.tokenizer_model = "unigram"}, "unigram");
   refused(TestModel{.tokenizer_pre = "qwen2"}, "qwen2");
 }

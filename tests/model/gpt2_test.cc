@@ -3,68 +3,29 @@
 #include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
-#include <cstring>
 #include <limits>
 #include <string>
 #include <vector>
 
 #include "base/buffer.h"
 #include "kernels/kernels.h"
-#include "support/load_model.h"
-#include "support/test_model.h"
+#include "model/forward.h"
 
 using parley::Code;
 using parley::DType;
-using parley::Engine;
-using parley::LanguageModel;
 using parley::LogitsOf;
-using parley::test::LoadBytes;
+using parley::test::AllLogits;
+using parley::test::CheckSameLogitsHoweverComputed;
+using parley::test::LargestError;
+using parley::test::Load;
+using parley::test::SameBits;
+using parley::test::TensorValues;
 using parley::test::TestModel;
 using parley::test::TestTensor;
+using parley::test::ThreadCounts;
+using parley::test::Tokens;
 
 namespace {
-
-std::unique_ptr<Engine> Load(const std::vector<uint8_t>& file,
-                             const parley::LoadOptions& options = {}) {
-  auto engine = LoadBytes(file, options);
-  INFO(engine.error().message);
-  REQUIRE(engine.ok());
-  return std::move(*engine);
-}
-
-std::vector<int32_t> Tokens(size_t count, uint32_t below) {
-  std::vector<int32_t> ids(count);
-  for (size_t i = 0; i < count; ++i) ids[i] = static_cast<int32_t>((i * 37 + 11) % below);
-  return ids;
-}
-
-// Runs the tokens in pieces of `piece` and returns the logits of every row.
-std::vector<float> AllLogits(LanguageModel* model, std::span<const int32_t> tokens, size_t piece) {
-  const size_t vocab = model->config().vocab_size;
-  std::vector<float> logits(tokens.size() * vocab);
-  model->Truncate(0);
-  for (size_t at = 0; at < tokens.size(); at += piece) {
-    const size_t count = std::min(piece, tokens.size() - at);
-    const auto status = model->Forward(tokens.subspan(at, count), LogitsOf::kAll,
-                                       std::span(logits).subspan(at * vocab, count * vocab));
-    INFO(status.error().message);
-    REQUIRE(status.ok());
-  }
-  return logits;
-}
-
-bool SameBits(std::span<const float> a, std::span<const float> b) {
-  return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size_bytes()) == 0;
-}
-
-// What this build can run with.
-std::vector<uint32_t> ThreadCounts() {
-#ifdef PARLEY_THREADS
-  return {1, 2, 3};
-#else
-  return {1};
-#endif
-}
 
 // GPT-2 as its papers have it, in double, on the weights as given: no cache, no batches, no
 // quantized activations.
@@ -109,13 +70,8 @@ class Oracle {
   }
 
  private:
-  const std::vector<float>& Values(const std::string& name) const {
-    return std::find_if(tensors_.begin(), tensors_.end(),
-                        [&](const TestTensor& t) { return t.name == name; })
-        ->values;
-  }
   double At(const std::string& name, size_t index) const {
-    return static_cast<double>(Values(name)[index]);
+    return static_cast<double>(tensors_[name][index]);
   }
 
   std::vector<double> Norm(const std::string& name, const std::vector<double>& x) const {
@@ -130,8 +86,8 @@ class Oracle {
     return y;
   }
   std::vector<double> Linear(const std::string& name, const std::vector<double>& x) const {
-    const std::vector<float>& weight = Values(name + ".weight");
-    const std::vector<float>& bias = Values(name + ".bias");
+    const std::vector<float>& weight = tensors_[name + ".weight"];
+    const std::vector<float>& bias = tensors_[name + ".bias"];
     std::vector<double> y(bias.begin(), bias.end());
     for (size_t o = 0; o < y.size(); ++o) {
       for (size_t i = 0; i < x.size(); ++i)
@@ -162,7 +118,7 @@ class Oracle {
   }
 
   const TestModel& model_;
-  const std::vector<TestTensor>& tensors_;
+  TensorValues tensors_;
 };
 
 }  // namespace
@@ -180,37 +136,13 @@ TEST_CASE("logits are those of the papers' formulas within the rounding to 8 bit
     const std::vector<int32_t> tokens = Tokens(40, model.vocab);
     const std::vector<float> logits = AllLogits(engine->model.get(), tokens, tokens.size());
     const auto expected = Oracle(model, tensors).Logits(tokens);
-    double squares = 0, largest_error = 0;
-    for (size_t t = 0; t < tokens.size(); ++t) {
-      for (size_t v = 0; v < model.vocab; ++v) {
-        squares += expected[t][v] * expected[t][v];
-        largest_error =
-            std::max(largest_error,
-                     std::abs(expected[t][v] - static_cast<double>(logits[t * model.vocab + v])));
-      }
-    }
-    const double deviation = std::sqrt(squares / static_cast<double>(logits.size()));
-    INFO("deviation " << deviation << ", largest error " << largest_error);
-    CHECK(largest_error < 0.08 * deviation);
+    CHECK(LargestError(logits, expected) < 0.08);
   }
 }
 
 TEST_CASE("a row's logits do not depend on kernels, threads or how the tokens were split") {
   for (const DType type : {DType::kQ8_0, DType::kQ4_0}) {
-    const TestModel model{.n_layers = 3, .n_heads = 2, .context = 160, .matrices = type};
-    const std::vector<uint8_t> file = model.Build();
-    const std::vector<int32_t> tokens = Tokens(150, model.vocab);
-    const auto reference = Load(file, {.kernels = parley::AllKernels()[0]});
-    const std::vector<float> expected = AllLogits(reference->model.get(), tokens, tokens.size());
-    for (const parley::KernelTable* kernels : parley::AllKernels()) {
-      for (const uint32_t threads : ThreadCounts()) {
-        const auto engine = Load(file, {.threads = threads, .kernels = kernels});
-        for (const size_t piece : {150, 64, 65, 7, 1}) {
-          INFO(kernels->name << ", " << threads << " threads, pieces of " << piece);
-          CHECK(SameBits(AllLogits(engine->model.get(), tokens, piece), expected));
-        }
-      }
-    }
+    CheckSameLogitsHoweverComputed({.n_layers = 3, .n_heads = 2, .context = 160, .matrices = type});
   }
 }
 

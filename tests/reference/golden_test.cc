@@ -1,4 +1,5 @@
-// The bundled model on the reference engine against GPT2LMHeadModel's outputs on the same weights.
+// Models on the reference engine against Hugging Face's outputs on the same weights: the bundled
+// one against GPT2LMHeadModel's, a tiny random llama against LlamaForCausalLM's.
 #include "golden.h"
 
 #include <algorithm>
@@ -10,12 +11,12 @@
 
 #include "engine/open.h"
 #include "formats/gguf_source.h"
-#include "reference/gpt2.h"
+#include "reference/model.h"
 
 namespace parley {
 namespace {
 
-const std::string kGolden = PARLEY_SOURCE_DIR "/tests/golden/parley-17m/";
+const std::string kGolden = PARLEY_SOURCE_DIR "/tests/golden/";
 
 // The parts of models/parley-17m, joined.
 std::vector<uint8_t> BundledModel() {
@@ -33,8 +34,14 @@ std::vector<uint8_t> BundledModel() {
   return bytes;
 }
 
-TEST_CASE("The bundled model's logits and greedy texts are GPT2LMHeadModel's") {
-  const std::vector<uint8_t> file = BundledModel();
+std::vector<uint8_t> ReadFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+// `golden`: the path of the golden files, up to ".json" and "-last-logits.safetensors".
+GoldenReport Compare(const std::vector<uint8_t>& file, const std::string& golden,
+                     double tolerance) {
   MemorySource source(file);
   const auto header = ReadGgufHeader(&source);
   REQUIRE(header.ok());
@@ -45,18 +52,29 @@ TEST_CASE("The bundled model's logits and greedy texts are GPT2LMHeadModel's") {
   REQUIRE(usable_ids.ok());
   auto weights = reference::ReadGgufWeights(source, *header, *config);
   REQUIRE(weights.ok());
-  const auto model = reference::Gpt2::Make(*config, std::move(*weights), 0, *usable_ids);
+  const auto model = reference::Model::Make(*config, std::move(*weights), 0, *usable_ids);
   REQUIRE(model.ok());
-
-  const GoldenReport report =
-      CompareWithGolden(**model, *engine.tokenizer, kGolden + "golden-q8_0.json",
-                        kGolden + "golden-q8_0-last-logits.safetensors", 1e-3);
+  const GoldenReport report = CompareWithGolden(**model, *engine.tokenizer, golden + ".json",
+                                                golden + "-last-logits.safetensors", tolerance);
   for (const std::string& failure : report.failures) UNSCOPED_INFO(failure);
   CHECK(report.failures.empty());
+  WARN("largest difference of a logit: " << report.worst_logit_error);
+  return report;
+}
+
+TEST_CASE("The bundled model's logits and greedy texts are GPT2LMHeadModel's") {
+  const GoldenReport report = Compare(BundledModel(), kGolden + "parley-17m/golden-q8_0", 1e-3);
   CHECK(report.prompts == 19);
   CHECK(report.positions == 147);
   CHECK(report.greedy_tokens == 1396);
-  WARN("largest difference of a logit: " << report.worst_logit_error);
+}
+
+TEST_CASE("A llama's logits and greedy texts are LlamaForCausalLM's") {
+  const GoldenReport report =
+      Compare(ReadFile(kGolden + "llama/tiny-q8_0.gguf"), kGolden + "llama/golden", 1e-3);
+  CHECK(report.prompts == 5);
+  CHECK(report.positions == 163);
+  CHECK(report.greedy_tokens == 120);
 }
 
 }  // namespace

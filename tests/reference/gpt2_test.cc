@@ -1,7 +1,5 @@
 // The reference's forward pass against loops in double written here from the papers' formulas, over
 // small models of noise; GGUF and safetensors; its errors.
-#include "reference/gpt2.h"
-
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "formats/gguf_source.h"
+#include "reference/model.h"
 #include "support/test_model.h"
 
 namespace parley::reference {
@@ -28,8 +27,8 @@ TestModel SmallModel(bool untied) {
   return model;
 }
 
-std::unique_ptr<Gpt2> MustLoad(const std::vector<uint8_t>& file, uint32_t context = 0,
-                               uint32_t usable_ids = 0) {
+std::unique_ptr<Model> MustLoad(const std::vector<uint8_t>& file, uint32_t context = 0,
+                                uint32_t usable_ids = 0) {
   MemorySource source(file);
   const auto header = ReadGgufHeader(&source);
   REQUIRE(header.ok());
@@ -38,7 +37,7 @@ std::unique_ptr<Gpt2> MustLoad(const std::vector<uint8_t>& file, uint32_t contex
   auto weights = ReadGgufWeights(source, *header, *config);
   INFO(weights.error().message);
   REQUIRE(weights.ok());
-  auto model = Gpt2::Make(*config, std::move(*weights), context, usable_ids);
+  auto model = Model::Make(*config, std::move(*weights), context, usable_ids);
   REQUIRE(model.ok());
   return std::move(*model);
 }
@@ -236,7 +235,7 @@ TEST_CASE("A checkpoint in safetensors gives the logits of the same weights in G
   auto weights = ReadSafetensorsWeights(shards, expected_model->config());
   INFO(weights.error().message);
   REQUIRE(weights.ok());
-  auto model = Gpt2::Make(expected_model->config(), std::move(*weights), 0, 0);
+  auto model = Model::Make(expected_model->config(), std::move(*weights), 0, 0);
   REQUIRE(model.ok());
   const std::vector<int32_t> tokens = SomeTokens(10, shape.vocab);
   std::vector<float> expected(shape.vocab), logits(shape.vocab);
@@ -287,7 +286,7 @@ TEST_CASE("Ids beyond the tokenizer's are masked; bad arguments append nothing")
   CHECK(code({static_cast<int32_t>(shape.vocab)}, shape.vocab) == Code::kBadArg);
   CHECK(code(std::vector<int32_t>(14, 1), shape.vocab) == Code::kBadArg);
   CHECK(code({1}, shape.vocab - 1) == Code::kBadArg);
-  CHECK(Gpt2::Make(model->config(), Weights(), 97, 0).error().code == Code::kBadArg);
+  CHECK(Model::Make(model->config(), Weights(), 97, 0).error().code == Code::kBadArg);
 }
 
 TEST_CASE("I3: weights that give no number give NONFINITE, and the tokens are not kept") {

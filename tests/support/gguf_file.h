@@ -3,6 +3,7 @@
 // reader or writer under src/.
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -127,26 +128,14 @@ inline GgufEntry ArrayEntry(const std::string& key, uint32_t type, uint64_t coun
           .value = GgufBytes().Put(type).Put(count).Raw(elements).Take()};
 }
 
-// The smallest model that loads: one layer, width 32, a context of 8, and a vocabulary of the 256
-// byte tokens.
-inline GgufFile SmallestModel() {
-  TestModel model;
-  model.n_layers = 1;
-  model.width = 32;
-  model.n_heads = 1;
-  model.context = 8;
-  model.vocab = 256;
+// A model as a file: `config` are the entries of its architecture. The vocabulary is the 256 byte
+// tokens.
+inline GgufFile FileOf(const TestModel& model, std::vector<GgufEntry> config) {
   GgufFile file;
-  file.entries = {
-      TextEntry("general.architecture", "gpt2"),
-      U32Entry("gpt2.context_length", 8),
-      U32Entry("gpt2.embedding_length", 32),
-      U32Entry("gpt2.block_count", 1),
-      U32Entry("gpt2.feed_forward_length", 128),
-      U32Entry("gpt2.attention.head_count", 1),
-      {.key = "gpt2.attention.layer_norm_epsilon", .type = kGgufF32, .value = Little(1e-5f)},
-      TextEntry("tokenizer.ggml.model", "gpt2"),
-      TextEntry("tokenizer.ggml.pre", "gpt-2")};
+  file.entries = std::move(config);
+  file.entries.insert(file.entries.begin(), TextEntry("general.architecture", model.architecture));
+  file.entries.push_back(TextEntry("tokenizer.ggml.model", "gpt2"));
+  file.entries.push_back(TextEntry("tokenizer.ggml.pre", "gpt-2"));
   GgufBytes tokens;
   for (uint32_t byte = 0; byte < 256; ++byte) tokens.Text(ByteToken(byte));
   file.entries.push_back(ArrayEntry("tokenizer.ggml.tokens", kGgufString, 256, tokens.Take()));
@@ -158,6 +147,48 @@ inline GgufFile SmallestModel() {
                             .data = EncodeTensor(tensor)});
   }
   return file;
+}
+
+// The smallest model that loads: one layer, width 32, a context of 8, and a vocabulary of the 256
+// byte tokens.
+inline GgufFile SmallestModel() {
+  const TestModel model{.n_layers = 1, .width = 32, .n_heads = 1, .context = 8, .vocab = 256};
+  return FileOf(
+      model,
+      {U32Entry("gpt2.context_length", 8),
+       U32Entry("gpt2.embedding_length", 32),
+       U32Entry("gpt2.block_count", 1),
+       U32Entry("gpt2.feed_forward_length", 128),
+       U32Entry("gpt2.attention.head_count", 1),
+       {.key = "gpt2.attention.layer_norm_epsilon", .type = kGgufF32, .value = Little(1e-5f)}});
+}
+
+// The smallest llama: two query heads of size 16 over one of keys and values, an untied head.
+inline GgufFile SmallestLlama() {
+  const TestModel model{.n_layers = 1,
+                        .width = 32,
+                        .n_heads = 2,
+                        .n_kv_heads = 1,
+                        .context = 8,
+                        .vocab = 256,
+                        .untied = true,
+                        .architecture = "llama"};
+  return FileOf(model, {U32Entry("llama.context_length", 8),
+                        U32Entry("llama.embedding_length", 32),
+                        U32Entry("llama.block_count", 1),
+                        U32Entry("llama.feed_forward_length", 96),
+                        U32Entry("llama.attention.head_count", 2),
+                        U32Entry("llama.attention.head_count_kv", 1),
+                        U32Entry("llama.rope.dimension_count", 16),
+                        {.key = "llama.rope.freq_base", .type = kGgufF32, .value = Little(1e4f)},
+                        {.key = "llama.attention.layer_norm_rms_epsilon",
+                         .type = kGgufF32,
+                         .value = Little(1e-5f)}});
+}
+
+inline GgufEntry& Entry(GgufFile* file, const std::string& key) {
+  return *std::find_if(file->entries.begin(), file->entries.end(),
+                       [&](const GgufEntry& entry) { return entry.key == key; });
 }
 
 }  // namespace parley::test

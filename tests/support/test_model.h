@@ -1,6 +1,6 @@
-// Builds small GPT-2 models as GGUF files in memory, with reproducible noise for weights, for tests
-// of model, engine and C API. Writes the container by itself, so that the writer under src/ is not
-// its own judge.
+// Builds small models of both architectures as GGUF files in memory, with reproducible noise for
+// weights, for tests of model, engine and C API. Writes the container by itself, so that the writer
+// under src/ is not its own judge.
 #pragma once
 
 #include <cstdint>
@@ -28,6 +28,7 @@ struct TestModel {
   uint32_t n_layers = 2;
   uint32_t width = 64;
   uint32_t n_heads = 4;
+  uint32_t n_kv_heads = 0;  // llama; 0: n_heads
   uint32_t context = 96;
   uint32_t vocab = 283;      // no multiple of 8
   uint32_t n_tokens = 0;     // 0: vocab
@@ -36,7 +37,7 @@ struct TestModel {
   DType embedding = DType::kQ8_0;
   bool untied = false;
   uint64_t seed = 1;
-  std::string architecture = "gpt2";
+  std::string architecture = "gpt2";  // or "llama"
   std::string chat_format = "role_tokens";
   std::string tokenizer_model = "gpt2";
   std::string tokenizer_pre = "gpt-2";
@@ -44,6 +45,9 @@ struct TestModel {
   std::function<void(std::vector<TestTensor>*)> edit = {};
 
   uint32_t tokens() const { return n_tokens == 0 ? vocab : n_tokens; }
+  uint32_t kv_width() const { return width / n_heads * (n_kv_heads == 0 ? n_heads : n_kv_heads); }
+  bool llama() const { return architecture == "llama"; }
+  uint32_t mlp_width() const { return llama() ? 2 * width + 32 : 4 * width; }
   std::vector<TestTensor> Tensors() const;
   std::vector<uint8_t> Build() const;
   // As Build, and tells where each tensor lies.
@@ -126,22 +130,29 @@ inline std::vector<TestTensor> TestModel::Tensors() const {
   const uint64_t w = width;
   const auto norm = [&](const std::string& name) {
     add(name + ".weight", DType::kF32, {w}, 1.0f, 0.3f);
-    add(name + ".bias", DType::kF32, {w}, 0.0f, 0.1f);
+    if (!llama()) add(name + ".bias", DType::kF32, {w}, 0.0f, 0.1f);
   };
   const auto linear = [&](const std::string& name, uint64_t outputs, uint64_t inputs) {
     add(name + ".weight", matrices, {outputs, inputs}, 0.0f, 0.2f);
-    add(name + ".bias", DType::kF32, {outputs}, 0.0f, 0.1f);
+    if (!llama()) add(name + ".bias", DType::kF32, {outputs}, 0.0f, 0.1f);
   };
   add("token_embd.weight", embedding, {vocab, w}, 0.0f, 0.5f);
-  add("position_embd.weight", DType::kF32, {context, w}, 0.0f, 0.2f);
+  if (!llama()) add("position_embd.weight", DType::kF32, {context, w}, 0.0f, 0.2f);
   for (uint32_t layer = 0; layer < n_layers; ++layer) {
     const std::string prefix = "blk." + std::to_string(layer) + ".";
     norm(prefix + "attn_norm");
-    linear(prefix + "attn_qkv", 3 * w, w);
+    if (llama()) {
+      linear(prefix + "attn_q", w, w);
+      linear(prefix + "attn_k", kv_width(), w);
+      linear(prefix + "attn_v", kv_width(), w);
+    } else {
+      linear(prefix + "attn_qkv", 3 * w, w);
+    }
     linear(prefix + "attn_output", w, w);
     norm(prefix + "ffn_norm");
-    linear(prefix + "ffn_up", 4 * w, w);
-    linear(prefix + "ffn_down", w, 4 * w);
+    if (llama()) linear(prefix + "ffn_gate", mlp_width(), w);
+    linear(prefix + "ffn_up", mlp_width(), w);
+    linear(prefix + "ffn_down", w, mlp_width());
   }
   norm("output_norm");
   if (untied) add("output.weight", embedding, {vocab, w}, 0.0f, 0.5f);
@@ -212,12 +223,20 @@ inline std::vector<uint8_t> TestModel::Build(std::vector<TestTensor>* tensors) c
   };
   key("general.architecture", kString).Text(architecture);
   key("general.name", kString).Text("test model");
-  key("gpt2.context_length", kU32).Put(context);
-  key("gpt2.embedding_length", kU32).Put(width);
-  key("gpt2.block_count", kU32).Put(n_layers);
-  key("gpt2.feed_forward_length", kU32).Put(4 * width);
-  key("gpt2.attention.head_count", kU32).Put(n_heads);
-  key("gpt2.attention.layer_norm_epsilon", kF32).Put(1e-5f);
+  const std::string of = llama() ? "llama." : "gpt2.";
+  key(of + "context_length", kU32).Put(context);
+  key(of + "embedding_length", kU32).Put(width);
+  key(of + "block_count", kU32).Put(n_layers);
+  key(of + "feed_forward_length", kU32).Put(mlp_width());
+  key(of + "attention.head_count", kU32).Put(n_heads);
+  if (llama()) {
+    key(of + "attention.head_count_kv", kU32).Put(kv_width() / (width / n_heads));
+    key(of + "attention.layer_norm_rms_epsilon", kF32).Put(1e-5f);
+    key(of + "rope.freq_base", kF32).Put(10000.0f);
+    key(of + "rope.dimension_count", kU32).Put(width / n_heads);
+  } else {
+    key(of + "attention.layer_norm_epsilon", kF32).Put(1e-5f);
+  }
   key("tokenizer.ggml.model", kString).Text(tokenizer_model);
   key("tokenizer.ggml.pre", kString).Text(tokenizer_pre);
   key("tokenizer.ggml.tokens", kArray).Put(kString).Put(uint64_t{names.size()});
