@@ -1,8 +1,9 @@
-// Compares Parley with llama.cpp on one GGUF file: token ids of plain and special-looking text, then greedy
-// continuations. A continuation may part only at a near-tie: where both choices lie within 0.05 logits for Parley, or for
-// its reference engine, which computes with the file's own values in f32.
+// Compares Parley with llama.cpp on one GGUF file: token ids of plain text, of text that looks special and, where a prompt is
+// a chat, of special tokens; then greedy continuations. A continuation may part only at a near-tie: where both choices lie
+// within --near-tie logits (0.05; `parley eval --against` measures how far quantized arithmetic is off) for Parley, or for its
+// reference engine, which computes with the file's own values in f32.
 //
-//   check_llama_cpp.mjs --package DIR [--parley build/native/parley] [--tokens 48] FILE.gguf
+//   check_llama_cpp.mjs --package DIR [--parley build/native/parley] [--tokens 48] [--near-tie 0.05] FILE.gguf
 //
 // DIR holds node_modules/node-llama-cpp (npm i --prefix DIR --ignore-scripts node-llama-cpp); it is not a dependency
 // of the project. Prints a line a prompt and exits 1 on the first unexplained difference.
@@ -12,7 +13,6 @@ import path from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
-const NEAR_TIE = 0.05; // logits; a difference of log-probabilities is a difference of logits
 const ALTERNATIVES = 20;
 
 const PROMPTS = [
@@ -28,7 +28,31 @@ const PROMPTS = [
   "def main():\n    return",
   "你好",
   "I said <|endoftext|> and nothing happened",
+  "Once upon a time, in a village by the sea,",
+  "The recipe needs 250 g of flour, 3 eggs and",
+  "In 1969, Neil Armstrong",
+  "for (int i = 0; i < 10; ++i) {",
+  "L'été dernier, nous avons",
+  "She opened the letter\n\nand",
+  "The three primary colours are",
+  "To be, or not to be,",
+  chat("What is the capital of France?"),
+  chat("Write a haiku about autumn."),
+  chat("Why is the sky blue?"),
+  chat("Give me three names for a cat."),
+  chat("What is 12 + 34?"),
+  chat("Translate 'good morning' into Spanish."),
+  chat("How do I boil an egg?"),
+  chat("Tell me a joke."),
+  chat("Who wrote Hamlet?"),
+  chat("List the planets."),
 ];
+
+/** A ChatML prompt; read with special tokens. */
+function chat(text) {
+  return `<|im_start|>user\n${text}<|im_end|>\n<|im_start|>assistant\n`;
+}
+const isChat = (prompt) => prompt.startsWith("<|im_start|>");
 
 const { values: options, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,14 +60,17 @@ const { values: options, positionals } = parseArgs({
     package: { type: "string" },
     parley: { type: "string", default: "build/native/parley" },
     tokens: { type: "string", default: "48" },
+    "near-tie": { type: "string", default: "0.05" },
   },
 });
 const [file] = positionals;
 if (!file || !options.package) {
-  console.error("usage: check_llama_cpp.mjs --package DIR [--parley PATH] [--tokens N] FILE.gguf");
+  console.error("usage: check_llama_cpp.mjs --package DIR [--parley PATH] [--tokens N] [--near-tie LOGITS] FILE.gguf");
   process.exit(2);
 }
 const tokens = Number(options.tokens);
+// Logits; a difference of log-probabilities is a difference of logits.
+const nearTie = Number(options["near-tie"]);
 
 const resolve = createRequire(path.resolve(options.package, "package.json")).resolve;
 const { getLlama } = await import(pathToFileURL(resolve("node-llama-cpp")).href);
@@ -60,7 +87,7 @@ function parley(args, input) {
 function parleyComplete(prompt, engine = "kernels", maxTokens = tokens) {
   return parley(
     ["complete", "--model", file, "--prompt", "-", "--json", "--temperature", "0", "--max-tokens", String(maxTokens),
-      "--top-logprobs", String(ALTERNATIVES), "--engine", engine],
+      "--top-logprobs", String(ALTERNATIVES), "--engine", engine, ...(isChat(prompt) ? ["--special"] : [])],
     prompt,
   );
 }
@@ -93,7 +120,7 @@ let failures = 0;
 let ties = 0;
 for (const prompt of PROMPTS) {
   const ours = parleyComplete(prompt);
-  const theirIds = model.tokenize(prompt, false);
+  const theirIds = model.tokenize(prompt, isChat(prompt));
   const label = JSON.stringify(prompt);
   if (JSON.stringify([...theirIds]) !== JSON.stringify(ours.prompt_ids)) {
     console.log(`DIFFERENT IDS ${label}: parley ${ours.prompt_ids}, llama.cpp ${theirIds}`);
@@ -108,7 +135,7 @@ for (const prompt of PROMPTS) {
     console.log(`equal, ${length} tokens: ${label}`);
   } else {
     const gap = Math.min(margin(ours, at, theirs[at]), exactMargin(prompt, ours, at, theirs[at]));
-    const explained = gap < NEAR_TIE;
+    const explained = gap < nearTie;
     if (explained) ties++;
     else failures++;
     console.log(`${explained ? "near-tie" : "DIFFERENT"} at token ${at}, margin ${gap.toFixed(4)} logits: ${label}`);

@@ -56,10 +56,15 @@ struct Totals {
   double loss = 0;        // nats, summed
   double divergence = 0;  // nats, summed
   uint64_t agreements = 0;
+  double squared_margin_errors = 0;  // of the other model's first choice over its second
+  double largest_margin_error = 0;
 
   double perplexity() const { return std::exp(loss / static_cast<double>(tokens)); }
   double kl() const { return divergence / static_cast<double>(tokens); }
   double agreement() const { return static_cast<double>(agreements) / static_cast<double>(tokens); }
+  double margin_error() const {
+    return std::sqrt(squared_margin_errors / static_cast<double>(tokens));
+  }
 };
 
 // KL(other || model) = sum p (log p - log q), p of the other model, q of the model (Kullback &
@@ -80,6 +85,23 @@ size_t ArgMax(std::span<const float> logits) {
   return static_cast<size_t>(std::max_element(logits.begin(), logits.end()) - logits.begin());
 }
 
+// How far the model is off in how much the other prefers its first choice to its second, in logits:
+// a greedy choice can differ only where that margin is smaller.
+double MarginError(std::span<const float> other, std::span<const float> model) {
+  size_t first = 0;
+  size_t second = other.size();
+  for (size_t id = 1; id < other.size(); ++id) {
+    if (other[id] > other[first]) {
+      second = first;
+      first = id;
+    } else if (second == other.size() || other[id] > other[second]) {
+      second = id;
+    }
+  }
+  if (second == other.size()) return 0;
+  return std::abs(double{other[first]} - other[second] - (double{model[first]} - model[second]));
+}
+
 // Scores one window: position i predicts token i + 1.
 Status ScoreWindow(std::span<const int32_t> window, Scorer* model, Scorer* other, Totals* totals) {
   model->BeginWindow();
@@ -97,6 +119,9 @@ Status ScoreWindow(std::span<const int32_t> window, Scorer* model, Scorer* other
       if (other == nullptr) continue;
       totals->divergence += Divergence(other->Row(i), logits);
       if (ArgMax(other->Row(i)) == ArgMax(logits)) ++totals->agreements;
+      const double error = MarginError(other->Row(i), logits);
+      totals->squared_margin_errors += error * error;
+      totals->largest_margin_error = std::max(totals->largest_margin_error, error);
     }
   }
   return {};
@@ -134,6 +159,8 @@ void Print(const Totals& totals, bool compared, bool as_json) {
     if (compared) {
       std::printf("KL(other || model) %.6f nats, top-1 agreement %.4f\n", totals.kl(),
                   totals.agreement());
+      std::printf("first choice over second: off by %.4f logits (root mean square), at most %.4f\n",
+                  totals.margin_error(), totals.largest_margin_error);
     }
     return;
   }
@@ -144,6 +171,8 @@ void Print(const Totals& totals, bool compared, bool as_json) {
   if (compared) {
     json.Key("kl").Number(totals.kl());
     json.Key("agreement").Number(totals.agreement());
+    json.Key("margin_error").Number(totals.margin_error());
+    json.Key("largest_margin_error").Number(totals.largest_margin_error);
   }
   json.EndObject();
   std::printf("%s\n", json.text().c_str());
@@ -159,7 +188,9 @@ int RunEval(Arguments& arguments) {
   arguments.Flag("special", "special tokens written in the text are read as such", &special);
   arguments.Value("against", "MODEL", "another model: prints how far --model is from it",
                   &against.model);
-  arguments.Flag("json", "print {perplexity, tokens, kl, agreement}", &json);
+  arguments.Flag("json",
+                 "print {perplexity, tokens, kl, agreement, margin_error, largest_margin_error}",
+                 &json);
   DeclareModelArguments(arguments, &model);
   DeclareEngineArgument(arguments, "engine", "kernels, or reference: plain f32 (kernels)",
                         &model.engine);
