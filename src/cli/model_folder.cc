@@ -47,6 +47,7 @@ HfFolder ModelFolder::view() const {
 
 std::vector<ByteSource*> ModelFolder::sources() const {
   std::vector<ByteSource*> sources;
+  sources.reserve(weights.size());
   for (const auto& source : weights) sources.push_back(source.get());
   return sources;
 }
