@@ -30,6 +30,7 @@ export type FaultKind =
   | "html"
   | "redirect" // to a signed address that works once
   | "expired" // to one that does not
+  | "away" // a redirect to another host, `awayUrl`
   | "no-cors"
   | "new-etag";
 
@@ -52,6 +53,7 @@ export class FaultHost {
   readonly texts = new Map<string, string>(); // paths that answer JSON
   injected = 0;
   paused = false; // answers nothing, as a network without a route
+  awayUrl = "";
   delayMs = 0; // between pieces of every body
   onRequest: (path: string) => void = () => {};
   #server: Server | null = null;
@@ -179,6 +181,10 @@ export class FaultHost {
       const key = `signed/${this.requests.length}/${name}`;
       if (kind === "redirect") this.#signed.add(key);
       response.writeHead(302, { ...cors, Location: this.url + key });
+      return void response.end();
+    }
+    if (kind === "away") {
+      response.writeHead(302, { ...cors, Location: this.awayUrl });
       return void response.end();
     }
     if (kind === "html" || kind === "empty") {
