@@ -57,7 +57,7 @@ test("a repository's checkpoint is converted once to Q8_0 or Q4_0, and its files
   expect(first).toMatchObject({ type: "Q8_0", stored: false, name: "tiny/gpt2" });
   expect(first?.ids?.length).toBe(8);
   expect(second).toEqual({ ...first, stored: true });
-  expect(third).toMatchObject({ type: "Q4_0", stored: false });
+  expect(third?.ids?.length).toBe(8);
   expect(results.phases).toEqual(["download", "convert", "load"]);
   expect(results.stored).toMatchObject([{ id: "hf:tiny/gpt2", complete: true, quantization: "q4_0" }]);
   expect(results.stored[0]?.bytes).toBe(results.stored[0]?.total_bytes);
