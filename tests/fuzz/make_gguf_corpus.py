@@ -10,6 +10,11 @@ OUT = pathlib.Path(__file__).resolve().parent / "corpus/gguf"
 U8, U32, F32, BOOL, STRING, ARRAY = 0, 4, 6, 7, 8, 9
 T_F32, T_F16, T_Q4_0, T_Q8_0 = 0, 1, 2, 8
 BLOCK = {T_F32: (1, 4), T_F16: (1, 2), T_Q4_0: (32, 18), T_Q8_0: (32, 34)}
+# Types that are decoded only: number -> values and bytes of a block.
+T_Q4_1, T_Q5_0, T_Q5_1, T_IQ4_NL = 3, 6, 7, 20
+BLOCK |= {T_Q4_1: (32, 20), T_Q5_0: (32, 22), T_Q5_1: (32, 24), T_IQ4_NL: (32, 18)}
+K_QUANTS = {"q2_k": 10, "q3_k": 11, "q4_k": 12, "q5_k": 13, "q6_k": 14}
+BLOCK |= {10: (256, 84), 11: (256, 110), 12: (256, 144), 13: (256, 176), 14: (256, 210)}
 
 
 def text(value):
@@ -58,10 +63,10 @@ def byte_tokens():
     return [chr(byte) if byte in printable else chr(256 + others.index(byte)) for byte in range(256)]
 
 
-def model_entries(architecture="gpt2", heads=1):
+def model_entries(architecture="gpt2", heads=1, mlp=32):
     return [entry("general.architecture", STRING, text(architecture)),
             entry("gpt2.context_length", U32, u32(8)), entry("gpt2.embedding_length", U32, u32(32)),
-            entry("gpt2.block_count", U32, u32(1)), entry("gpt2.feed_forward_length", U32, u32(32)),
+            entry("gpt2.block_count", U32, u32(1)), entry("gpt2.feed_forward_length", U32, u32(mlp)),
             entry("gpt2.attention.head_count", U32, u32(heads)),
             entry("gpt2.attention.layer_norm_epsilon", F32, struct.pack("<f", 1e-5)),
             entry("tokenizer.ggml.model", STRING, text("gpt2")),
@@ -71,19 +76,24 @@ def model_entries(architecture="gpt2", heads=1):
             entry("tokenizer.ggml.add_bos_token", BOOL, b"\0")]
 
 
-def model_tensors(matrix=T_Q4_0):
+def model_tensors(down=None):
+    """All matrices Q4_0; or, with the type of ffn_down, whose rows are then as long as a K-quant's block, one type each."""
+    mlp = 256 if down else 32
+    embedding, qkv, output, up = (T_IQ4_NL, T_Q4_1, T_Q5_0, T_Q5_1) if down else [T_Q4_0] * 4
     vectors = {"attn_norm.weight": 32, "attn_norm.bias": 32, "attn_qkv.bias": 96, "attn_output.bias": 32,
-               "ffn_norm.weight": 32, "ffn_norm.bias": 32, "ffn_up.bias": 32, "ffn_down.bias": 32}
-    matrices = {"attn_qkv.weight": [32, 96], "attn_output.weight": [32, 32], "ffn_up.weight": [32, 32],
-                "ffn_down.weight": [32, 32]}
-    return ([("token_embd.weight", [32, 257], matrix), ("position_embd.weight", [32, 8], T_F32)]
+               "ffn_norm.weight": 32, "ffn_norm.bias": 32, "ffn_up.bias": mlp, "ffn_down.bias": 32}
+    matrices = {"attn_qkv.weight": ([32, 96], qkv), "attn_output.weight": ([32, 32], output),
+                "ffn_up.weight": ([32, mlp], up), "ffn_down.weight": ([mlp, 32], down or T_Q4_0)}
+    return ([("token_embd.weight", [32, 257], embedding), ("position_embd.weight", [32, 8], T_F32)]
             + [(f"blk.0.{name}", [width], T_F32) for name, width in vectors.items()]
-            + [(f"blk.0.{name}", dims, matrix) for name, dims in matrices.items()]
+            + [(f"blk.0.{name}", *matrix) for name, matrix in matrices.items()]
             + [("output_norm.weight", [32], T_F32), ("output_norm.bias", [32], T_F32)])
 
 
 def seeds():
     yield "model_q4_0", file(model_entries(), model_tensors())
+    for name, number in K_QUANTS.items():
+        yield f"model_{name}", file(model_entries(mlp=256), model_tensors(number))
     yield "empty", b""
     yield "magic_only", b"GGUF"
     yield "html", b"<!DOCTYPE html><html>"

@@ -45,7 +45,7 @@ struct HfTestFolder {
     for (const auto& file : weights) sources.push_back(std::make_unique<MemorySource>(file));
     return sources;
   }
-  HfFolder view() {
+  HfFolder view() const {
     HfFolder folder;
     folder.config_json = config_json;
     folder.tokenizer.vocab_json = vocab_json;
