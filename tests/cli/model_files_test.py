@@ -208,7 +208,7 @@ class Inspect(unittest.TestCase):
     def test_a_file_of_another_model_is_described_and_said_not_to_run(self):
         out, _ = parley("inspect", CORPUS / "other_architecture")
         self.assertIn("UNSUPPORTED_MODEL", out)
-        self.assertIn("llama", out)
+        self.assertIn("mamba", out)
         self.assertEqual(inspect(CORPUS / "heads_0")["error"]["code"], "BAD_CONFIG")
 
     def test_weights_alone_are_described(self):

@@ -113,7 +113,7 @@ def seeds():
     yield "dims_wrap", file([], [], data=b"", counts=(1, 0)) + tensor("t", [2**32, 2**32], T_F32, 0)
     yield "row_not_block", file([], [("t", [33], T_F32)]).replace(u32(T_F32) + bytes(8), u32(T_Q8_0) + bytes(8), 1)
     yield "two_tensors", file([], [("a", [8], T_F32), ("b", [32], T_Q8_0)])
-    yield "other_architecture", file(model_entries("llama"), [("token_embd.weight", [32, 2], T_Q8_0)])
+    yield "other_architecture", file(model_entries("mamba"), [("token_embd.weight", [32, 2], T_Q8_0)])
     yield "heads_0", file(model_entries(heads=0), [("token_embd.weight", [32, 2], T_Q8_0)])
 
 
