@@ -154,7 +154,8 @@ Status StreamLoader::Prepare(GgufHeader header) {
   TRY_ASSIGN(loading->map,
              WeightMap::Make(loading->header, engine.plan.config, engine.plan.context));
   TRY_ASSIGN(auto image, Buffer<uint8_t>::Make(loading->map.image_bytes(), "weights"));
-  TRY_ASSIGN(loading->repacker, PanelRepacker::Make(loading->map, tensors, kernels, image.data()));
+  TRY_ASSIGN(loading->repacker,
+             PanelRepacker::Make(loading->map, tensors, kernels, engine.pool.get(), image.data()));
   TRY_ASSIGN(auto weights, BindWeights(loading->map, engine.plan.config, std::move(image)));
   TRY_ASSIGN(engine.model,
              Decoder::Make(engine.plan.config, std::move(weights), engine.plan.context, usable_ids,

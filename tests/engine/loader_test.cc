@@ -21,6 +21,12 @@ using parley::test::TestTensor;
 
 namespace {
 
+#ifdef PARLEY_THREADS
+constexpr uint32_t kThreads = 3;
+#else
+constexpr uint32_t kThreads = 1;
+#endif
+
 // What the model says after three tokens.
 std::vector<float> Logits(Engine* engine) {
   const std::vector<int32_t> tokens = {1, 2, 3};
@@ -62,7 +68,7 @@ struct FailingAllocator {
 
 }  // namespace
 
-TEST_CASE("a file may come in pieces of any size") {
+TEST_CASE("a file may come in pieces of any size, and any number of threads repack it") {
   for (const DType type : {DType::kQ8_0, DType::kQ4_0, DType::kF16}) {
     const TestModel model{.matrices = type, .untied = true};
     const std::vector<uint8_t> file = model.Build();
@@ -70,11 +76,33 @@ TEST_CASE("a file may come in pieces of any size") {
     REQUIRE(whole.ok());
     const std::vector<float> expected = Logits(whole->get());
     for (const size_t piece : {1, 2, 33, 34, 1000, 65536, 100000}) {
-      auto engine = LoadPieces(file, piece);
-      INFO(piece << " bytes: " << engine.error().message);
-      REQUIRE(engine.ok());
-      CHECK(SameBits(Logits(engine->get()), expected));
+      for (const uint32_t threads : {1u, kThreads}) {
+        auto engine = LoadPieces(file, piece, {.threads = threads});
+        INFO(piece << " bytes, " << threads << " threads: " << engine.error().message);
+        REQUIRE(engine.ok());
+        CHECK(SameBits(Logits(engine->get()), expected));
+      }
     }
+  }
+}
+
+TEST_CASE("G17: of several bad rows the first is named, whichever thread finds it") {
+  std::vector<TestTensor> tensors;
+  const TestModel model{.matrices = DType::kF16};
+  const std::vector<uint8_t> good = model.Build(&tensors);
+  const TestTensor& tensor = Find(tensors, "blk.0.attn_qkv.weight");
+  const uint64_t rows = tensor.shape[0];
+  const uint64_t row_bytes = tensor.shape[1] * 2;
+  for (const uint64_t first : {uint64_t{0}, uint64_t{9}, rows / 2, rows - 1}) {
+    std::vector<uint8_t> file = good;
+    for (uint64_t row = first; row < rows; row += 7) {
+      file[tensor.offset + row * row_bytes + 1] = 0x7e;  // the upper half of an f16 NaN
+    }
+    const auto engine = LoadBytes(file, {.threads = kThreads});
+    REQUIRE_FALSE(engine.ok());
+    CHECK(engine.error().code == Code::kNonfinite);
+    CHECK(engine.error().message.ends_with("in row " + std::to_string(first)));
+    CHECK(engine.error().offset == tensor.offset + first * row_bytes);
   }
 }
 
