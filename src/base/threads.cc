@@ -1,5 +1,5 @@
-// The pool over POSIX threads: a generation counter starts jobs and releases barriers; waiting
-// spins for a bounded time, then sleeps on the counter. What the threads compute is the caller's.
+// The pool over POSIX threads: numbers that change start jobs and open barriers; waiting spins for
+// a bounded time, then sleeps on the number. What the threads compute is the caller's.
 #include "base/threads.h"
 
 #include <atomic>
@@ -16,6 +16,8 @@ namespace {
 class SingleThread final : public ThreadPool {
  public:
   uint32_t threads() const override { return 1; }
+  void Use(uint32_t active) override { CHECK(active == 1); }
+  uint32_t active() const override { return 1; }
   void Run(void (*body)(void*, uint32_t, uint32_t), void* context) override { body(context, 0, 1); }
   void Barrier() override {}
 };
@@ -39,18 +41,23 @@ inline void Pause() {
 #endif
 }
 
-// A counter that one thread advances and others wait for.
-class alignas(64) Generation {
+// A number that one thread changes and others wait for.
+class alignas(64) Signal {
  public:
   uint32_t Get() const { return value_.load(std::memory_order_acquire); }
 
-  // Returns once the counter differs from `seen`.
+  // Returns once the number differs from `seen`.
   void WaitWhile(uint32_t seen) {
     for (uint32_t round = 0; round < kSpinRounds; ++round) {
       if (Get() != seen) return;
       Pause();
     }
-    // The advancing thread looks at sleepers_ after it changed value_, the sleeper at value_ after
+    SleepWhile(seen);
+  }
+
+  // The same without spinning, for a wait that will be long.
+  void SleepWhile(uint32_t seen) {
+    // The changing thread looks at sleepers_ after it changed value_, the sleeper at value_ after
     // it changed sleepers_, all in one order: one of the two sees the other, so that no wake-up is
     // lost.
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
@@ -58,8 +65,8 @@ class alignas(64) Generation {
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
   }
 
-  void Advance() {
-    value_.fetch_add(1, std::memory_order_seq_cst);
+  void Set(uint32_t value) {
+    value_.store(value, std::memory_order_seq_cst);
     if (sleepers_.load(std::memory_order_seq_cst) != 0) WakeAll();
   }
 
@@ -84,25 +91,57 @@ int64_t NowNs() {
   return int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
 }
 
+// A job's number and how many threads take part, in one word, so that a thread which looks late
+// never mixes two jobs up: 25 bits that wrap, then 7.
+constexpr uint32_t kActiveBits = 7;
+static_assert(kMaxThreads < 1u << kActiveBits);
+constexpr uint32_t ActiveOf(uint32_t job) { return job & ((1u << kActiveBits) - 1); }
+constexpr uint32_t NextJob(uint32_t job, uint32_t active) {
+  return ((job >> kActiveBits) + 1) << kActiveBits | active;
+}
+
 // What the threads share. It outlives the pool if some thread never began, because that thread may
 // still do so.
 struct Shared {
-  explicit Shared(uint32_t n_threads) : threads(n_threads) {}
+  explicit Shared(uint32_t n_threads) : threads(n_threads), active(n_threads) {}
 
   // Central barrier: the last to arrive opens it.
   void Barrier() {
-    const uint32_t generation = barrier.Get();
-    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == threads) {
+    const uint32_t round = barrier.Get();
+    const uint32_t all = active;  // read before arriving: when all have, it may change
+    if (arrived.fetch_add(1, std::memory_order_acq_rel) + 1 == all) {
       arrived.store(0, std::memory_order_relaxed);
-      barrier.Advance();
+      barrier.Set(round + 1);
     } else {
-      barrier.WaitWhile(generation);
+      barrier.WaitWhile(round);
+    }
+  }
+
+  // The caller's thread: lets the active ones go.
+  void StartJob() {
+    const bool more = active > ActiveOf(job.Get());
+    job.Set(NextJob(job.Get(), active));
+    if (more) recalled.Set(recalled.Get() + 1);
+  }
+
+  // Any other thread: returns once there is a job after `seen` in which it takes part. A job ends
+  // only when all its threads have run it, so that none is missed.
+  uint32_t WaitForJob(uint32_t thread, uint32_t seen) {
+    for (;;) {
+      job.WaitWhile(seen);
+      // Read before the job: whoever recalls sets the job first, so that one of the two is news.
+      const uint32_t recall = recalled.Get();
+      seen = job.Get();
+      if (thread < ActiveOf(seen)) return seen;
+      recalled.SleepWhile(recall);
     }
   }
 
   const uint32_t threads;
-  Generation job;
-  Generation barrier;
+  uint32_t active;  // changed between jobs, read by those who take part
+  Signal job;       // the newest job
+  Signal recalled;  // changes when a job has more threads than the one before
+  Signal barrier;
   alignas(64) std::atomic<uint32_t> arrived{0};
   std::atomic<uint32_t> started{1};                   // the caller's thread counts
   void (*body)(void*, uint32_t, uint32_t) = nullptr;  // null: end
@@ -118,11 +157,10 @@ void* ThreadMain(void* argument) {
   const std::unique_ptr<Start> start(static_cast<Start*>(argument));
   Shared& shared = *start->shared;
   shared.started.fetch_add(1, std::memory_order_acq_rel);
-  // Jobs are counted from zero and none is skipped: a job ends only when every thread has run it.
-  for (uint32_t seen = 0;; ++seen) {
-    shared.job.WaitWhile(seen);
+  for (uint32_t job = 0;;) {
+    job = shared.WaitForJob(start->thread, job);
     if (shared.body == nullptr) return nullptr;
-    shared.body(shared.context, start->thread, shared.threads);
+    shared.body(shared.context, start->thread, ActiveOf(job));
     shared.Barrier();
   }
 }
@@ -133,7 +171,8 @@ class PosixPool final : public ThreadPool {
 
   ~PosixPool() override {
     shared_->body = nullptr;
-    shared_->job.Advance();
+    shared_->active = shared_->threads;
+    shared_->StartJob();
     for (uint32_t i = 0; i < n_handles_; ++i) {
       if (all_began_) {
         pthread_join(handles_[i], nullptr);
@@ -163,12 +202,17 @@ class PosixPool final : public ThreadPool {
   }
 
   uint32_t threads() const override { return shared_->threads; }
+  uint32_t active() const override { return shared_->active; }
+  void Use(uint32_t active) override {
+    CHECK(active >= 1 && active <= shared_->threads);
+    shared_->active = active;
+  }
 
   void Run(void (*body)(void*, uint32_t, uint32_t), void* context) override {
     shared_->body = body;
     shared_->context = context;
-    shared_->job.Advance();
-    body(context, 0, shared_->threads);
+    shared_->StartJob();
+    body(context, 0, shared_->active);
     shared_->Barrier();
   }
 

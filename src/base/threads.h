@@ -20,10 +20,14 @@ class ThreadPool {
   virtual ~ThreadPool() = default;
 
   virtual uint32_t threads() const = 0;
-  // Runs body(context, thread, threads) on every thread and returns when all have.
+  // From the next Run on the first `active` threads take part; the others sleep until they are
+  // wanted again. 1 <= active <= threads(); all of them to begin with.
+  virtual void Use(uint32_t active) = 0;
+  virtual uint32_t active() const = 0;
+  // Runs body(context, thread, threads) on every active thread and returns when all have.
   virtual void Run(void (*body)(void* context, uint32_t thread, uint32_t threads),
                    void* context) = 0;
-  // Called by every thread inside Run: returns when all have arrived.
+  // Called by every active thread inside Run: returns when all have arrived.
   virtual void Barrier() = 0;
 };
 

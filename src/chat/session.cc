@@ -55,6 +55,7 @@ class SessionImpl final : public Session {
   Status Start(Prompt prompt, const GenerationOptions& options);
   void ReuseCache();
   Status Forward(std::span<const int32_t> ids, LogitsOf which);
+  uint32_t PrefillStep() const;
   Event Prefill();
   Event Decode();
   Event Done(FinishReason reason);
@@ -182,7 +183,8 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
   usage_ = {.prompt_tokens = prompt_tokens,
             .cached_tokens = static_cast<uint32_t>(cached_.size()),
             .completion_tokens = 0,
-            .context = context};
+            .context = context,
+            .threads = model_.threads == nullptr ? 1 : model_.threads->decode.threads()};
   state_ = State::kPrefill;
   return {};
 }
@@ -197,11 +199,37 @@ void SessionImpl::ReuseCache() {
   model_.model->Truncate(static_cast<uint32_t>(common));
 }
 
+// Appends `ids` with as many threads as suit that kind of work, and measures how long it takes.
 Status SessionImpl::Forward(std::span<const int32_t> ids, LogitsOf which) {
+  TunedThreads* threads = model_.threads;
+  ThreadTuner* tuner = nullptr;
+  if (threads != nullptr) {
+    tuner = state_ == State::kDecode ? &threads->decode : &threads->prefill;
+    threads->pool->Use(tuner->threads());
+  }
   const std::span<float> logits = which == LogitsOf::kNone ? std::span<float>() : logits_.span();
+  const double begin_ms = NowMs();
   TRY(model_.model->Forward(ids, which, logits));
+  const double ms = NowMs() - begin_ms;
   cached_.insert(cached_.end(), ids.begin(), ids.end());
+  if (state_ == State::kDecode) {
+    if (tuner != nullptr) tuner->Record(ms);
+  } else {
+    ms_per_token_ = ms / static_cast<double>(ids.size());
+    // Only steps of the same work can be compared: the last one has logits.
+    const bool comparable = ids.size() == kFirstPrefillStep && which == LogitsOf::kNone;
+    if (tuner != nullptr && comparable) tuner->Record(ms);
+  }
+  if (threads != nullptr) usage_.threads = threads->decode.threads();
   return {};
+}
+
+// Short steps until the model's speed and the best number of threads are known.
+uint32_t SessionImpl::PrefillStep() const {
+  if (ms_per_token_ == 0) return kFirstPrefillStep;
+  if (model_.threads != nullptr && !model_.threads->prefill.done()) return kFirstPrefillStep;
+  return static_cast<uint32_t>(
+      std::clamp(kPrefillStepMs / ms_per_token_, 1.0, static_cast<double>(kMaxPrefillStep)));
 }
 
 Event SessionImpl::Next() {
@@ -221,20 +249,13 @@ Event SessionImpl::Next() {
 }
 
 Event SessionImpl::Prefill() {
-  uint32_t step = kFirstPrefillStep;
-  if (ms_per_token_ > 0) {
-    step = static_cast<uint32_t>(
-        std::clamp(kPrefillStepMs / ms_per_token_, 1.0, static_cast<double>(kMaxPrefillStep)));
-  }
   const std::span<const int32_t> rest =
       std::span<const int32_t>(prompt_.ids).subspan(cached_.size());
-  const std::span<const int32_t> ids = rest.first(std::min<size_t>(step, rest.size()));
+  const std::span<const int32_t> ids = rest.first(std::min<size_t>(PrefillStep(), rest.size()));
   const bool last = ids.size() == rest.size();
-  const double begin_ms = NowMs();
   if (Status status = Forward(ids, last ? LogitsOf::kLast : LogitsOf::kNone); !status.ok()) {
     return Fail(std::move(status).TakeError());
   }
-  ms_per_token_ = (NowMs() - begin_ms) / static_cast<double>(ids.size());
   if (last) state_ = State::kDecode;
   Event event;
   event.kind = Event::Kind::kPrefill;

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/result.h"
+#include "base/thread_tuner.h"
 #include "chat/format.h"
 #include "model/language_model.h"
 #include "sampling/options.h"
@@ -26,6 +27,7 @@ struct Usage {
   uint32_t cached_tokens = 0;      // of the prompt: found in the KV cache
   uint32_t completion_tokens = 0;  // stop and end tokens included
   uint32_t context = 0;            // tokens of room in all
+  uint32_t threads = 1;            // that the next token will use
 };
 
 struct Event {
@@ -52,6 +54,7 @@ PromptBudget PromptBudgetOf(uint32_t context, const GenerationOptions& options);
 struct SessionModel {
   LanguageModel* model = nullptr;
   const Tokenizer* tokenizer = nullptr;
+  TunedThreads* threads = nullptr;  // the model's; null: it uses what it has
   ChatStyle style;
   int32_t bos_id = -1;
   int32_t eos_id = -1;

@@ -157,7 +157,9 @@ Result<std::unique_ptr<Engine>> LoadKernels(const ModelArguments& arguments) {
   options.context = arguments.context;
   options.threads = arguments.threads;
   if (options.threads == 0) {
-    options.threads = std::clamp((std::thread::hardware_concurrency() + 1) / 2, 1u, 8u);
+    const uint32_t processors = std::max(std::thread::hardware_concurrency(), 1u);  // 0: unknown
+    options.threads = processors <= 2 ? processors : std::min(std::max(processors / 2, 2u), 8u);
+    options.tune_threads = true;
   }
   return LoadGguf(*source, options);
 }
@@ -168,7 +170,8 @@ void DeclareModelArguments(Arguments& arguments, ModelArguments* values) {
   arguments.Value("model", "MODEL",
                   "a GGUF file, a Hugging Face folder, or a bundled model's id (parley-17m)",
                   &values->model);
-  arguments.Value("threads", "N", "threads (half of the processor's, at most 8)", &values->threads);
+  arguments.Value("threads", "N", "threads (timed; at most half of the processor's and 8)",
+                  &values->threads);
   arguments.Value("context", "N", "tokens of context (the model's own, at most 2048)",
                   &values->context);
   arguments.Value("chat-format", "ID",

@@ -8,8 +8,16 @@
 
 namespace parley {
 
-SessionModel Engine::session_model() const {
-  return {model.get(), tokenizer.get(), style, bos_id, eos_id, add_bos};
+SessionModel Engine::session_model() {
+  SessionModel session;
+  session.model = model.get();
+  session.tokenizer = tokenizer.get();
+  if (pool != nullptr) session.threads = &threads;
+  session.style = style;
+  session.bos_id = bos_id;
+  session.eos_id = eos_id;
+  session.add_bos = add_bos;
+  return session;
 }
 
 std::string EngineToJson(const Engine& engine) {

@@ -9,6 +9,7 @@
 
 #include "base/bytes.h"
 #include "base/result.h"
+#include "base/thread_tuner.h"
 #include "base/threads.h"
 #include "chat/session.h"
 #include "engine/plan.h"
@@ -20,6 +21,7 @@ namespace parley {
 struct Engine {
   Plan plan;
   std::unique_ptr<ThreadPool> pool;
+  TunedThreads threads;  // of `pool`, as the session uses them
   std::unique_ptr<Tokenizer> tokenizer;
   std::unique_ptr<LanguageModel> model;
   ChatStyle style;
@@ -28,7 +30,7 @@ struct Engine {
   int32_t eos_id = -1;
   bool add_bos = false;
 
-  SessionModel session_model() const;
+  SessionModel session_model();
 };
 // {"plan": {...}, "kernels", "chat_format", "bos_id", "eos_id"}
 std::string EngineToJson(const Engine& engine);

@@ -146,6 +146,9 @@ Status StreamLoader::Prepare(GgufHeader header) {
   TRY_ASSIGN(const uint32_t usable_ids,
              OpenTokenizer(header, engine.plan.config.vocab_size, &engine));
   TRY_ASSIGN(engine.pool, ThreadPool::Make(engine.plan.threads));
+  const ThreadTuner tuner = options_.tune_threads ? ThreadTuner::UpTo(engine.plan.threads)
+                                                  : ThreadTuner::Fixed(engine.plan.threads);
+  engine.threads = {engine.pool.get(), tuner, tuner};
   const KernelTable& kernels = options_.kernels != nullptr ? *options_.kernels : Kernels();
   engine.kernels = kernels.name;
 

@@ -16,6 +16,7 @@ struct KernelTable;
 struct LoadOptions {
   uint32_t context = 0;  // tokens; 0: the model's, at most 2,048
   uint32_t threads = 1;
+  bool tune_threads = false;             // use fewer of them where that turns out to be faster
   const KernelTable* kernels = nullptr;  // null: the best that this processor has
 };
 

@@ -19,7 +19,7 @@
 
 namespace {
 
-constexpr uint32_t kAbiVersion = 1;
+constexpr uint32_t kAbiVersion = 2;
 constexpr uint32_t kMaxMessages = 10'000;
 constexpr uint64_t kMaxTextBytes = 16 << 20;  // of all messages together, or of one prompt
 
@@ -221,6 +221,7 @@ const ParleyEvent* ViewEvent(Parley* parley) {
   view.prefilled_tokens = event.prefilled;
   view.completion_tokens = usage.completion_tokens;
   view.context = usage.context;
+  view.threads = usage.threads;
   return &view;
 }
 
@@ -254,8 +255,9 @@ int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size,
   return End(parley,
              parley::PlanFile(parley, {header, header_size}, file_bytes, {context, threads}));
 }
-int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads) {
-  return End(parley, parley::BeginLoad(parley, file_bytes, {context, threads}));
+int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads,
+                          int32_t tune_threads) {
+  return End(parley, parley::BeginLoad(parley, file_bytes, {context, threads, tune_threads != 0}));
 }
 int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size) {
   return End(parley, parley::WriteLoad(parley, {bytes, size}));

@@ -47,6 +47,7 @@ typedef struct ParleyEvent {
   uint32_t prefilled_tokens;
   uint32_t completion_tokens;
   uint32_t context;
+  uint32_t threads;  // that the next token will use
 } ParleyEvent;
 
 enum {
@@ -82,7 +83,10 @@ const ParleyBytes* parley_result(
 // again with more.
 int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size, double file_bytes,
                     uint32_t context, uint32_t threads);
-int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads);
+// `tune_threads`: 0 uses `threads` always, else fewer where the first tokens show that to be
+// faster.
+int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads,
+                          int32_t tune_threads);
 int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size);
 // Result: what was loaded, as JSON: {"plan": {as parley_plan}, "kernels", "chat_format", "bos_id",
 // "eos_id"}.

@@ -91,6 +91,40 @@ TEST_CASE("threads: threads that fell asleep between jobs and at barriers are wo
   }
 }
 
+TEST_CASE("threads: only the threads in use run, whatever the number was before") {
+  for (const uint32_t threads : kThreadCounts) {
+    const auto pool = MakePool(threads);
+    std::vector<uint32_t> runs(threads * 64, 0);
+    std::vector<uint32_t> expected(threads, 0);
+    bool right_count = true;
+    uint32_t in_use = threads;
+    for (uint32_t job = 0; job < 2000; ++job) {
+      // Up, down, by one and by many, sometimes twice between two jobs, sometimes not at all.
+      if (job % 3 != 0) pool->Use(1 + job * 7 % threads);
+      if (job % 3 == 2) pool->Use(1 + job * 5 / 3 % threads);
+      in_use = pool->active();
+      for (uint32_t thread = 0; thread < in_use; ++thread) ++expected[thread];
+      Run(*pool, [&](uint32_t thread, uint32_t count) {
+        ++runs[thread * 64];
+        if (count != in_use || thread >= count) right_count = false;
+        pool->Barrier();
+      });
+    }
+    for (uint32_t thread = 0; thread < threads; ++thread) {
+      CHECK(runs[thread * 64] == expected[thread]);
+    }
+    CHECK(right_count);
+  }
+}
+
+TEST_CASE("threads: a pool that last used one thread ends") {
+  for (const uint32_t threads : kThreadCounts) {
+    const auto pool = MakePool(threads);
+    pool->Use(1);
+    for (int job = 0; job < 3; ++job) Run(*pool, [](uint32_t, uint32_t) {});
+  }
+}
+
 TEST_CASE("threads: a pool that never ran a job ends, and so do many in turn") {
   for (int i = 0; i < 20; ++i) {
     for (const uint32_t threads : kThreadCounts) MakePool(threads);

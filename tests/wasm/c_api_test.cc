@@ -30,7 +30,7 @@ class Core {
   }
 
   void Load(const std::vector<uint8_t>& file, uint32_t context = 0) {
-    REQUIRE(parley_load_begin(parley_, static_cast<double>(file.size()), context, 1) == 0);
+    REQUIRE(parley_load_begin(parley_, static_cast<double>(file.size()), context, 1, 0) == 0);
     for (size_t at = 0; at < file.size(); at += 5000) {
       const auto size = static_cast<uint32_t>(std::min<size_t>(5000, file.size() - at));
       REQUIRE(parley_load_write(parley_, file.data() + at, size) == 0);
@@ -84,7 +84,7 @@ class Core {
 TEST_CASE("a file is planned from its first bytes") {
   const std::vector<uint8_t> file = TestModel{}.Build();
   Core core;
-  CHECK(parley_abi_version() == 1);
+  CHECK(parley_abi_version() == 2);
   const double file_bytes = static_cast<double>(file.size());
   CHECK(parley_plan(core, file.data(), 100, file_bytes, 0, 1) == Failed(Code::kTruncated));
   REQUIRE(parley_plan(core, file.data(), 20000, file_bytes, 32, 1) == 0);
@@ -144,7 +144,7 @@ TEST_CASE("loading again replaces the model; a failed load leaves none") {
   CHECK(core.Json()["chat_format"] == "role_tokens");
   CHECK(core.Json()["eos_id"] == 279);
   const std::vector<uint8_t> junk(1000, 7);
-  REQUIRE(parley_load_begin(core, 1000, 0, 1) == 0);
+  REQUIRE(parley_load_begin(core, 1000, 0, 1, 0) == 0);
   CHECK(parley_load_write(core, junk.data(), 1000) == Failed(Code::kBadMagic));
   CHECK(parley_open(core) == Failed(Code::kBadState));
   CHECK(parley_tokenize(core, "a", 1, 0) == Failed(Code::kBadState));

@@ -67,7 +67,7 @@ class Instance {
     return JSON.parse(this.result());
   }
   load(file, context, threads) {
-    this.check(this.module._parley_load_begin(this.parley, file.length, context, threads));
+    this.check(this.module._parley_load_begin(this.parley, file.length, context, threads, 1));
     const staging = this.module._parley_allocate(PART) >>> 0;
     assert.notEqual(staging, 0, "no room for a part");
     for (let at = 0; at < file.length; at += PART) {

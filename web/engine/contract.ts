@@ -59,6 +59,7 @@ export interface Counts {
   context: number;
   prompt_ms: number;
   predicted_ms: number;
+  threads: number; // that the newest token used
 }
 
 export type WorkerEvent =

@@ -35,6 +35,7 @@ const nothing: Counts = {
   context: 0,
   prompt_ms: 0,
   predicted_ms: 0,
+  threads: 0,
 };
 
 /** Steps a reply that was begun to its end. Never throws: a failure is an event. */
@@ -81,6 +82,7 @@ export async function run(
   }
 }
 
+// Some 300 tokens, with the 16 that follow enough for the core to find the best number of threads.
 const WARM_UP_TEXT =
   "Each of these words is here so that the code which reads prompts and writes replies is compiled. ";
 
@@ -100,7 +102,7 @@ export async function warmUp(
       ["ignore_eos", "true"],
       ["seed", "0"],
     ]);
-    session.beginCompletion(WARM_UP_TEXT.repeat(4), false);
+    session.beginCompletion(WARM_UP_TEXT.repeat(14), false);
     do await yieldToMessages();
     while (!isWanted() && session.next().kind !== "done");
   } catch {
@@ -116,6 +118,7 @@ function countsOf(event: SessionEvent, started: number, firstToken: number, now:
     context: event.context,
     prompt_ms: (firstToken > 0 ? firstToken : now) - started,
     predicted_ms: firstToken > 0 ? now - firstToken : 0,
+    threads: event.threads,
   };
 }
 

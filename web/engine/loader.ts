@@ -176,6 +176,7 @@ async function run(
   file: ModelFile,
   context: number,
   threads: number,
+  tuneThreads: boolean,
   report: Report,
   signal: AbortSignal,
 ): Promise<{ session: WasmSession; opened: Opened; plan: Plan }> {
@@ -186,7 +187,7 @@ async function run(
     makeMemory(build.name, plan.total_bytes, plan.total_bytes),
     threads - 1,
   );
-  session.beginLoad(file.bytes, plan.context, threads);
+  session.beginLoad(file.bytes, plan.context, threads, tuneThreads);
   const pointer = session.allocate(PART_BYTES);
   let loaded = 0;
   const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });
@@ -218,7 +219,7 @@ export async function loadFile(
     notices,
     signal,
     async (compiled, count) => ({
-      ...(await run(compiled, file, setup.context, count, report, signal)),
+      ...(await run(compiled, file, setup.context, count, setup.threads === 0, report, signal)),
       build: compiled.name,
       threads: count,
     }),

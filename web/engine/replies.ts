@@ -169,6 +169,7 @@ function detailsOf(begun: Begun, ids: number[], counts: Counts): ParleyDetails {
       // The first token comes with the prompt's last step, so the time after it is that of the others.
       predicted_ms: counts.predicted_ms,
       predicted_per_second: perSecond(Math.max(0, counts.completion_tokens - 1), counts.predicted_ms),
+      threads: counts.threads,
     },
     context: { used: counts.prompt_tokens + counts.completion_tokens, total: counts.context },
     dropped_messages: begun.dropped,

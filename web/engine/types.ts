@@ -71,7 +71,7 @@ export interface LoadProgress {
 
 export interface LoadOptions {
   context?: number; // tokens; the model's own, at most 2,048, when left out
-  threads?: number; // 1 without cross-origin isolation
+  threads?: number; // as many as this, where the page is isolated; found out by timing tokens when left out
   quantization?: "q8_0" | "q4_0"; // of a checkpoint, which is converted; what its entry says, or q8_0, when left out
   onProgress?: (progress: LoadProgress) => void;
   signal?: AbortSignal;
@@ -106,7 +106,7 @@ export interface ModelInfo {
   vocab_size: number;
   context: number;
   chat_format: string;
-  threads: number;
+  threads: number; // that were started; Timings say how many of them a reply used
   build: BuildName;
   kernels: string;
   memory: MemoryUse;
@@ -181,6 +181,7 @@ export interface Timings {
   prompt_per_second: number;
   predicted_ms: number;
   predicted_per_second: number;
+  threads: number; // in use at the end of the reply: at most ModelInfo.threads
 }
 
 export type FinishReason = "stop" | "length";

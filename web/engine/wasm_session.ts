@@ -21,7 +21,13 @@ export interface ParleyExports {
     context: number,
     threads: number,
   ): number;
-  _parley_load_begin(parley: Pointer, fileBytes: number, context: number, threads: number): number;
+  _parley_load_begin(
+    parley: Pointer,
+    fileBytes: number,
+    context: number,
+    threads: number,
+    tuneThreads: number,
+  ): number;
   _parley_load_write(parley: Pointer, bytes: Pointer, size: number): number;
   _parley_open(parley: Pointer): number;
   _parley_convert_begin(
@@ -74,7 +80,7 @@ export interface ParleyExports {
 }
 
 /** The version of c_api.h that this file is written for. */
-export const ABI_VERSION = 1;
+export const ABI_VERSION = 2;
 
 /** What parley_plan says of a file: bytes, tokens, and what it is. */
 export interface Plan {
@@ -118,6 +124,7 @@ export interface SessionEvent {
   prefilled_tokens: number;
   completion_tokens: number;
   context: number;
+  threads: number; // that the next token will use
 }
 
 /** What a conversion wants or has made. */
@@ -143,6 +150,7 @@ const EVENT = {
   prefilledTokens: 44,
   completionTokens: 48,
   context: 52,
+  threads: 56,
 };
 const CONVERT_STEP = { offset: 0, written: 8, output: 16, data: 24, size: 28, kind: 32, file: 36 };
 const KINDS = ["prefill", "token", "done", "failed"] as const;
@@ -189,8 +197,11 @@ export class WasmSession {
     });
   }
 
-  beginLoad(fileBytes: number, context: number, threads: number): void {
-    this.#check(this.#exports._parley_load_begin(this.#parley, fileBytes, context, threads));
+  /** `tuneThreads`: fewer threads are used where the first tokens show that to be faster. */
+  beginLoad(fileBytes: number, context: number, threads: number, tuneThreads: boolean): void {
+    this.#check(
+      this.#exports._parley_load_begin(this.#parley, fileBytes, context, threads, tuneThreads ? 1 : 0),
+    );
   }
 
   /** A piece of memory for `write`; release it when loading is over. */
@@ -305,6 +316,7 @@ export class WasmSession {
       prefilled_tokens: view.getUint32(event + EVENT.prefilledTokens, true),
       completion_tokens: view.getUint32(event + EVENT.completionTokens, true),
       context: view.getUint32(event + EVENT.context, true),
+      threads: view.getUint32(event + EVENT.threads, true),
     };
   }
 

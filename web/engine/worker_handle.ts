@@ -120,6 +120,7 @@ export class WorkerHandle {
       context: 0,
       prompt_ms: 0,
       predicted_ms: 0,
+      threads: 0,
     };
     for (const [call, listener] of listeners) {
       listener({ kind: "failed", call, error: { code: error.code, message: error.message }, counts });

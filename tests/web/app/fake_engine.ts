@@ -265,7 +265,13 @@ export class FakeEngine implements Engine {
         },
         parley: {
           options: { seed: params.seed ?? 48_213 },
-          timings: { prompt_ms: 12, prompt_per_second: 900, predicted_ms: 120, predicted_per_second: 142 },
+          timings: {
+            prompt_ms: 12,
+            prompt_per_second: 900,
+            predicted_ms: 120,
+            predicted_per_second: 142,
+            threads: this.info.threads,
+          },
           context: { used: Math.min(used, this.info.context), total: this.info.context },
           dropped_messages: this.dropped(params.messages),
           prompt_ids: [],

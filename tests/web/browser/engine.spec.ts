@@ -271,18 +271,6 @@ test("R8: wasm files of another build are refused", async ({ library, page }) =>
   });
 });
 
-test("R10: loading and unloading leaves no workers behind", async ({ library, page }) => {
-  test.slow();
-  await library.open();
-  for (let cycle = 0; cycle < 10; cycle++) {
-    await library.load({ threads: 2 });
-    await page.evaluate(() => window.engine.unload());
-  }
-  await expect.poll(() => page.workers().length).toBe(0);
-  await library.load({ threads: 2 });
-  expect((await library.ask("Hello")).ids.length).toBeGreaterThan(0);
-});
-
 test("R12: where storage is refused the model runs from memory and says so", async ({ library }) => {
   library.prefixWorker(`const refuse = () => { throw new DOMException("no", "SecurityError"); };
     navigator.storage.getDirectory = refuse; indexedDB.open = refuse`);

@@ -154,7 +154,13 @@ describe("chat", () => {
         dropped_messages: [false],
         context: { used: 7, total: 64 },
         // 3 of 5 prompt tokens were computed, in 30 ms; one token after the first took 20 ms.
-        timings: { prompt_ms: 30, prompt_per_second: 100, predicted_ms: 20, predicted_per_second: 50 },
+        timings: {
+          prompt_ms: 30,
+          prompt_per_second: 100,
+          predicted_ms: 20,
+          predicted_per_second: 50,
+          threads: 2,
+        },
       },
     });
     expect(reply.id).toMatch(/^chatcmpl-/);

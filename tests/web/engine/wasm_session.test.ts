@@ -73,6 +73,7 @@ describe("layout", () => {
       prefilled_tokens: 44,
       completion_tokens: 48,
       context: 52,
+      threads: 56,
     });
   });
 
@@ -197,6 +198,7 @@ describe("events", () => {
       prefilled_tokens: 4,
       completion_tokens: 1,
       context: 512,
+      threads: 2,
     });
   });
 

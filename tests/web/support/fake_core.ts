@@ -25,7 +25,7 @@ export class FakeCore {
   events: FakeEvent[] = [];
   error: FakeError = { code: 0, message: "" };
   result = new Uint8Array();
-  abi = 1;
+  abi = 2;
   /** Makes a call return this error: by name of the export. */
   failures = new Map<string, FakeError>();
   #top = 4096;
@@ -63,8 +63,8 @@ export class FakeCore {
     },
     _parley_plan: (_, header, size, fileBytes, context, threads) =>
       this.#call("plan", Array.from(this.#bytes(header, size)), fileBytes, context, threads),
-    _parley_load_begin: (_, fileBytes, context, threads) =>
-      this.#call("load_begin", fileBytes, context, threads),
+    _parley_load_begin: (_, fileBytes, context, threads, tune) =>
+      this.#call("load_begin", fileBytes, context, threads, tune),
     _parley_load_write: (_, pointer, size) =>
       this.#call("load_write", Array.from(this.#bytes(pointer, size))),
     _parley_open: () => this.#call("open"),
@@ -180,7 +180,7 @@ export class FakeCore {
     if (event.kind === 3)
       this.error = this.failures.get("next") ?? { code: 13, message: "logits are not finite" };
     const view = this.#view;
-    const at = this.#struct(56);
+    const at = this.#struct(64);
     const alternatives = event.alternatives ?? [];
     const list = this.#struct(16 * alternatives.length);
     alternatives.forEach(({ id, logprob }, index) => {
@@ -199,6 +199,7 @@ export class FakeCore {
     view.setUint32(at + 44, 4, true);
     view.setUint32(at + 48, event.completionTokens ?? 0, true);
     view.setUint32(at + 52, 512, true);
+    view.setUint32(at + 56, 2, true);
     return at;
   }
 }

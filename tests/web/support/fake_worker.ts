@@ -18,6 +18,7 @@ export const counts = {
   context: 64,
   prompt_ms: 30,
   predicted_ms: 20,
+  threads: 2,
 };
 
 /** What the next replies are made of: texts of tokens, then how each ends. */

@@ -105,8 +105,8 @@ export const en = {
     memory: "Memory",
     memoryText: (actual: string, planned: string) => `${actual} in use, ${planned} planned`,
     processor: "Processor",
-    processorText: (threads: number, build: string) =>
-      `${threads} ${threads === 1 ? "thread" : "threads"}, build ${build}`,
+    processorText: (threads: number, most: number, build: string) =>
+      `${threads === most ? most : `${threads} of ${most}`} ${most === 1 ? "thread" : "threads"}, build ${build}`,
     loaded: "Loaded",
     loadedText: (seconds: string, stored: boolean) =>
       `in ${seconds}, ${stored ? "from this device" : "downloaded"}`,

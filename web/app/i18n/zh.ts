@@ -98,7 +98,8 @@ export const zh: Messages = {
     memory: "内存",
     memoryText: (actual, planned) => `已用 ${actual}，计划 ${planned}`,
     processor: "处理器",
-    processorText: (threads, build) => `${threads} 线程，构建 ${build}`,
+    processorText: (threads, most, build) =>
+      `${threads === most ? most : `${threads}/${most}`} 线程，构建 ${build}`,
     loaded: "载入",
     loadedText: (seconds, stored) => `用时 ${seconds}，${stored ? "来自本机" : "来自下载"}`,
     storage: "存储",

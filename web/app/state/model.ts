@@ -38,6 +38,8 @@ export interface ModelState {
   readonly entry: ReadonlySignal<CatalogEntry | null>;
   /** What was loaded last; it stays while the engine restarts. */
   readonly info: ReadonlySignal<ModelInfo | null>;
+  /** How many threads the newest reply used; before the first, how many there are. */
+  readonly threads: ReadonlySignal<number>;
   readonly notices: ReadonlySignal<readonly Notice[]>;
   readonly storage: ReadonlySignal<StorageState | null>;
   readonly stored: ReadonlySignal<readonly StoredModel[]>;
@@ -45,6 +47,8 @@ export interface ModelState {
   readonly verification: ReadonlySignal<Verification>;
   /** Why the model that was chosen last could not be loaded. */
   readonly failure: ReadonlySignal<Failure | null>;
+  /** Takes note of how many threads a reply used. */
+  usedThreads(count: number): void;
   load(): Promise<void>;
   /** Loads another model in place of this one, which stays when that fails; the conversation is not touched. */
   choose(id: string, quantization?: "q8_0" | "q4_0"): Promise<void>;
@@ -120,6 +124,7 @@ export function createModel(
   const storage: Signal<StorageState | null> = signal(null);
   const storedBytes = computed(() => stored.value.find((one) => one.id === id.value)?.bytes ?? 0);
   const verification: Signal<Verification> = signal("none");
+  const used: Signal<{ info: ModelInfo | null; threads: number }> = signal({ info: null, threads: 1 });
   let loading: AbortController | null = null;
 
   const arriving: Signal<LoadProgress | null> = signal(null); // of the user's own files
@@ -220,6 +225,12 @@ export function createModel(
     phase,
     entry,
     info,
+    threads: computed(() =>
+      used.value.info === info.value ? used.value.threads : (info.value?.threads ?? 1),
+    ),
+    usedThreads(threads) {
+      used.value = { info: info.peek(), threads };
+    },
     notices: computed(() => info.value?.notices ?? []),
     storage,
     storedBytes,

@@ -130,13 +130,14 @@ export class ReplyWriter {
     end: Partial<ChatCompletionChunk> & { finish?: string },
     ids: readonly string[],
   ): void {
-    const { thread, meter, onFirstReply, preferences } = this.#parts;
+    const { thread, meter, model: loaded, onFirstReply, preferences } = this.#parts;
     const { model = "", usage, parley, finish } = end;
     const written = usage?.completion_tokens ?? parley?.ids.length ?? 0;
     // What was stopped before has not been counted.
     const before = reply.content === "" ? 0 : (reply.details?.tokens ?? null);
     const change: ReplyChange = { state: finish === "length" ? "cut" : "done" };
     if (parley !== undefined) {
+      loaded.usedThreads(parley.timings.threads);
       change.details = detailsFrom(parley, model, before === null ? null : before + written);
       if (written >= TELLING_TOKENS) preferences.sawSpeed(model, parley.timings.predicted_per_second);
     }

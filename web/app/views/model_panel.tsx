@@ -76,7 +76,8 @@ function EntryFacts() {
 
 function RunFacts() {
   const text = t.value.model;
-  const info = usePage().model.info.value;
+  const { model } = usePage();
+  const info = model.info.value;
   if (info === null) return null;
   return (
     <>
@@ -84,7 +85,7 @@ function RunFacts() {
       <Fact name={text.memory}>
         {text.memoryText(formatBytes(info.memory.actual_bytes), formatBytes(info.memory.planned_bytes))}
       </Fact>
-      <Fact name={text.processor}>{text.processorText(info.threads, info.build)}</Fact>
+      <Fact name={text.processor}>{text.processorText(model.threads.value, info.threads, info.build)}</Fact>
       <Fact name={text.loaded}>{text.loadedText(formatMilliseconds(info.load_ms), info.from_storage)}</Fact>
     </>
   );

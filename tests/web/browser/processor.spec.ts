@@ -1,0 +1,137 @@
+// What the library takes of the machine, in a real browser: threads, processor time while idle, memory over many loads.
+import { readFileSync } from "node:fs";
+import type { Page } from "@playwright/test";
+import { expect, test } from "./fixtures";
+
+/** A model of 16 KB. */
+const TINY = readFileSync(new URL("../../fuzz/corpus/gguf/model_q4_0", import.meta.url)).toString("base64");
+
+function loadTiny(page: Page, cycles: number): Promise<void> {
+  return page.evaluate(
+    async ({ base64, count }) => {
+      const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+      for (let cycle = 0; cycle < count; cycle++) {
+        await window.engine.load(new Blob([bytes]), { threads: 2 });
+        await window.engine.unload();
+      }
+    },
+    { base64: TINY, count: cycles },
+  );
+}
+
+/** Bytes of this page and its workers, after a collection. */
+function memoryOf(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const measure = performance as unknown as {
+      measureUserAgentSpecificMemory(): Promise<{ bytes: number }>;
+    };
+    return (await measure.measureUserAgentSpecificMemory()).bytes;
+  });
+}
+
+test("R10: 200 loads and unloads leave neither workers nor memory behind", async ({ library, page }) => {
+  test.setTimeout(240_000);
+  await library.open();
+  await loadTiny(page, 10);
+  await expect.poll(() => page.workers().length).toBe(0);
+  const before = await memoryOf(page);
+  await loadTiny(page, 190);
+  await expect.poll(() => page.workers().length).toBe(0);
+  const growth = (await memoryOf(page)) - before;
+  // One load alone takes a wasm memory of more than 5 MB.
+  expect(growth).toBeLessThan(2_000_000);
+  await library.load({ threads: 2 });
+  expect((await library.ask("Hello")).ids.length).toBeGreaterThan(0);
+});
+
+for (const [processors, threads, build] of [
+  ["undefined", 1, "relaxed"],
+  ["1", 1, "relaxed"],
+  ["2", 2, "relaxed-threads"],
+  ["64", 8, "relaxed-threads"],
+] as const) {
+  test(`R11: a browser that says ${processors} processors starts ${threads} threads, and uses no more`, async ({
+    library,
+    page,
+  }) => {
+    library.prefixWorker(
+      `Object.defineProperty(navigator, "hardwareConcurrency", { get: () => ${processors} })`,
+    );
+    await library.open();
+    expect(await library.load()).toMatchObject({ threads, build, notices: [] });
+    const used = await usedThreads(page);
+    expect(used).toBeGreaterThanOrEqual(1);
+    expect(used).toBeLessThanOrEqual(threads);
+  });
+}
+
+test("a number of threads that was asked for is used", async ({ library, page }) => {
+  await library.open();
+  for (const threads of [1, 2, 3]) {
+    expect(await library.load({ threads })).toMatchObject({ threads });
+    expect(await usedThreads(page)).toBe(threads);
+  }
+});
+
+/** How many threads a reply used. */
+function usedThreads(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const reply = await window.engine.chat.completions.create({
+      messages: [{ role: "user", content: "Hello" }],
+      max_tokens: 24,
+      min_tokens: 24,
+      seed: 1,
+    });
+    return reply.parley.timings.threads;
+  });
+}
+
+test("a page that waits for its user takes no processor time", async ({ library, page, browser }) => {
+  await library.open();
+  await library.load({ threads: 2 });
+  await library.ask("Hello");
+  const session = await browser.newBrowserCDPSession();
+  const seconds = async () => {
+    const { processInfo } = await session.send("SystemInfo.getProcessInfo");
+    return processInfo
+      .filter(({ type }) => type === "renderer")
+      .reduce((sum, { cpuTime }) => sum + cpuTime, 0);
+  };
+  await page.waitForTimeout(1000); // for what follows a reply: compilers, collectors
+  const before = await seconds();
+  await page.waitForTimeout(3000);
+  // Processor time, not time: a thread that spins takes three seconds of it.
+  expect((await seconds()) - before).toBeLessThan(0.6);
+});
+
+test("a second turn computes its own tokens only", async ({ library, page }) => {
+  await library.open();
+  await library.load();
+  const { first, second } = await page.evaluate(async () => {
+    const ask = async (messages: { role: "user" | "assistant"; content: string }[]) => {
+      const { choices, parley, usage } = await window.engine.chat.completions.create({
+        messages,
+        seed: 11,
+        max_tokens: 24,
+      });
+      return { text: choices[0]?.message.content ?? "", usage, prompt: parley.prompt_ids, ids: parley.ids };
+    };
+    const question = { role: "user", content: "Tell me about the weather today." } as const;
+    const one = await ask([question]);
+    const two = await ask([
+      question,
+      { role: "assistant", content: one.text },
+      { role: "user", content: "And tomorrow?" },
+    ]);
+    return { first: one, second: two };
+  });
+  // The last token of a reply is drawn and not run.
+  const held = [...first.prompt, ...first.ids.slice(0, -1)];
+  let common = 0;
+  while (common < second.prompt.length - 1 && held[common] === second.prompt[common]) common += 1;
+  expect(common).toBeGreaterThan(first.prompt.length);
+  expect(second.usage).toMatchObject({
+    prompt_tokens: second.prompt.length,
+    prompt_tokens_details: { cached_tokens: common },
+  });
+});
