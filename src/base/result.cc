@@ -53,6 +53,8 @@ const char* CodeName(Code code) {
       return "BAD_STATE";
     case Code::kChecksum:
       return "CHECKSUM";
+    case Code::kKernelsChanged:
+      return "KERNELS_CHANGED";
   }
   return "UNKNOWN";
 }

@@ -38,6 +38,7 @@ enum class Code : int32_t {
   kAborted = 21,            // cancelled by the caller
   kBadState = 22,           // a call out of order
   kChecksum = 23,           // stored bytes differ from what was recorded
+  kKernelsChanged = 24,     // the processor no longer computes what the kernels were chosen for
 };
 
 // "TRUNCATED", "BAD_MAGIC", ...: the name under which the code is known outside the core.

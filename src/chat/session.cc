@@ -152,10 +152,10 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
                                         ", but the prompt has " + std::to_string(prompt_tokens) +
                                         " tokens already");
   }
-  if (!KernelsStillHold()) {
-    return MakeError(Code::kBadState,
+  if (!model_.kernels_still_hold()) {
+    return MakeError(Code::kKernelsChanged,
                      "the processor's dot product no longer gives the sums that it was chosen for; "
-                     "load the model again");
+                     "load the model again without relaxed SIMD");
   }
   TRY_ASSIGN(Sampler sampler, Sampler::Make(options, model_.model->config().vocab_size));
 

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/thread_tuner.h"
 #include "chat/format.h"
+#include "kernels/kernels.h"
 #include "model/language_model.h"
 #include "sampling/options.h"
 #include "sampling/sampler.h"
@@ -59,6 +60,7 @@ struct SessionModel {
   int32_t bos_id = -1;
   int32_t eos_id = -1;
   bool add_bos = false;
+  bool (*kernels_still_hold)() = KernelsStillHold;  // asked before each reply; a seam for tests
 };
 
 class Session {
@@ -68,7 +70,9 @@ class Session {
 
   // Options must hold a seed. Messages and prompt are copied. Any running reply is dropped first.
   // BAD_ARG: an option out of range, a prompt at or over max_length. CONTEXT_FULL: a prompt that
-  // leaves no room for a reply. After an error the session is as before, without a running reply.
+  // leaves no room for a reply. KERNELS_CHANGED: the processor no longer computes what the kernels
+  // were chosen for (KernelsStillHold): load the model again without relaxed SIMD. After an error
+  // the session is as before, without a running reply.
   virtual Status BeginChat(std::span<const Message> messages, const GenerationOptions& options) = 0;
   // An empty prompt starts from the end-of-text token (I4).
   virtual Status BeginCompletion(std::string_view prompt, bool parse_special,

@@ -1,4 +1,5 @@
-// What a session and an engine's processor have to do with each other: how many threads decode.
+// What a session and an engine's processor have to do with each other: how many threads decode, and
+// what happens when the kernels no longer hold.
 #include <catch2/catch_test_macros.hpp>
 #include <string>
 #include <vector>
@@ -85,6 +86,28 @@ TEST_CASE("a number of threads that was asked for is kept") {
     CHECK(session->usage().threads == kThreads);
     CHECK(engine->pool->active() == kThreads);
   }
+}
+
+// What the next probe will find.
+bool g_hold = true;
+
+TEST_CASE("kernels that no longer hold end the reply before it begins, and nothing else") {
+  const auto engine = Load({});
+  SessionModel model = engine->session_model();
+  model.kernels_still_hold = [] { return g_hold; };
+  const auto session = MakeSession(model);
+  const std::string prompt = "Hello, how are you?";
+  g_hold = true;
+  const Written first = Write(*session, prompt);
+  g_hold = false;
+  const Status refused = session->BeginCompletion(prompt, false, Options());
+  CHECK(refused.error().code == Code::kKernelsChanged);
+  const Message message{Role::kUser, "Hello"};
+  CHECK(session->BeginChat({&message, 1}, Options()).error().code == Code::kKernelsChanged);
+  CHECK(session->Next().error.code == Code::kBadState);
+  g_hold = true;
+  CHECK(Write(*session, prompt) == first);
+  CHECK(session->usage().cached_tokens == prompt.size() - 1);
 }
 
 }  // namespace

@@ -19,6 +19,7 @@ export interface WorkerSetup {
   baseUrl: string; // absolute, ends with a slash
   hub: string; // absolute, ends with a slash
   build: BuildName | null; // for tests: this build and no other
+  relaxed: boolean; // false: builds with relaxed SIMD are left out, because one computed wrongly
   lock: string; // the worker holds this Web Lock for as long as it lives
 }
 

@@ -27,6 +27,7 @@ export const CORE_CODES = [
   "ABORTED",
   "BAD_STATE",
   "CHECKSUM",
+  "KERNELS_CHANGED",
 ] as const;
 
 export type CoreCode = Exclude<(typeof CORE_CODES)[number], "OK">;

@@ -155,8 +155,7 @@ class ParleyEngine implements Engine {
   ): Promise<{ reply: Reply; envelope: Envelope }> {
     const endTurn = await this.#turns.enter(signal);
     try {
-      const { handle, info } = await this.#supervisor.loaded();
-      const reply = await startReply(handle, this.#supervisor.nextCall(), makeRequest(info), signal);
+      const { reply, info } = await this.#startReply(makeRequest, signal);
       this.#supervisor.generating(info, true);
       void reply.finished.then(() => {
         this.#supervisor.generating(info, false);
@@ -167,6 +166,24 @@ class ParleyEngine implements Engine {
     } catch (error) {
       endTurn();
       throw error;
+    }
+  }
+
+  async #startReply(
+    makeRequest: (info: ModelInfo) => GenerationRequest,
+    signal: AbortSignal | undefined,
+  ): Promise<{ reply: Reply; info: ModelInfo }> {
+    const start = async () => {
+      const { handle, info } = await this.#supervisor.loaded();
+      const reply = await startReply(handle, this.#supervisor.nextCall(), makeRequest(info), signal);
+      return { reply, info };
+    };
+    try {
+      return await start();
+    } catch (error) {
+      if (!(error instanceof ParleyError) || error.code !== "KERNELS_CHANGED") throw error;
+      await this.#supervisor.leaveRelaxed();
+      return start();
     }
   }
 

@@ -11,6 +11,7 @@ import type { Opened, Plan, WasmSession } from "./wasm_session";
 export interface LoaderSetup {
   baseUrl: string;
   forcedBuild: BuildName | null;
+  relaxed: boolean; // false: no build with relaxed SIMD
   context: number;
   threads: number; // 0: chosen here
 }
@@ -42,6 +43,7 @@ export class BuildCache {
 /** The builds to try and the threads to use. UNSUPPORTED_BROWSER where there are none. */
 function candidates(setup: LoaderSetup): { names: BuildName[]; threads: number; features: Features } {
   const features = probe();
+  if (!setup.relaxed) features.relaxed = false;
   const threads = chooseThreads(setup.threads, navigator.hardwareConcurrency);
   const forcedThreads = setup.forcedBuild !== null && usesThreads(setup.forcedBuild);
   return {
@@ -76,6 +78,8 @@ async function withBuild<T>(
   if (threads > 1 && !features.threads) {
     notices.push({ code: "SINGLE_THREAD", detail: features.isolated ? "no shared memory" : "not isolated" });
   }
+  if (!setup.relaxed)
+    notices.push({ code: "BUILD_FALLBACK", detail: "relaxed SIMD changed what it computes" });
   const failures: unknown[] = [];
   for (const name of names) {
     throwIfAborted(signal);

@@ -34,6 +34,7 @@ export class Supervisor {
   #calls = 0;
   #restarting: Promise<void> | null = null;
   #disposed = false;
+  #relaxed = true;
   readonly #tab: TabLock | null;
 
   constructor(options: SupervisorOptions) {
@@ -191,6 +192,14 @@ export class Supervisor {
     else this.#setState({ state: "idle" });
   }
 
+  /** From now on without relaxed SIMD: its dot product no longer gives the sums that it gave at first. */
+  async leaveRelaxed(): Promise<void> {
+    const model = this.#model;
+    this.#relaxed = false;
+    this.#endWorker("WORKER_CRASHED", "The worker was replaced by one without relaxed SIMD.");
+    if (model !== null) await this.#reload(model, "relaxed SIMD no longer computes what it did");
+  }
+
   dispose(): void {
     this.#endWorker("DISPOSED", "The engine was disposed of.");
     this.#disposed = true;
@@ -213,6 +222,7 @@ export class Supervisor {
       baseUrl: this.#options.baseUrl,
       hub: this.#options.hub,
       build: this.#options.build,
+      relaxed: this.#relaxed,
       lock: `parley-worker-${randomName()}`,
     };
     const current = (work: () => void) => {

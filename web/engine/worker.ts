@@ -105,8 +105,8 @@ function reporter(call: number) {
 }
 
 function loaderSetup({ context, threads }: WireLoadOptions): LoaderSetup {
-  const { baseUrl, build } = theSetup();
-  return { baseUrl, forcedBuild: build, context, threads };
+  const { baseUrl, build, relaxed } = theSetup();
+  return { baseUrl, forcedBuild: build, relaxed, context, threads };
 }
 
 const api: WorkerApi = {

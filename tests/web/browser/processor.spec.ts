@@ -1,7 +1,9 @@
-// What the library takes of the machine, in a real browser: threads, processor time while idle, memory over many loads.
+// What the library takes of the machine, in a real browser: threads, processor time while idle, memory over many loads,
+// and what it does when the processor no longer computes what it did.
 import { readFileSync } from "node:fs";
 import type { Page } from "@playwright/test";
-import { expect, test } from "./fixtures";
+import { commonHeaders } from "../../../scripts/headers.mjs";
+import { expect, type Library, siteFile, test } from "./fixtures";
 
 /** A model of 16 KB. */
 const TINY = readFileSync(new URL("../../fuzz/corpus/gguf/model_q4_0", import.meta.url)).toString("base64");
@@ -134,4 +136,55 @@ test("a second turn computes its own tokens only", async ({ library, page }) => 
     prompt_tokens: second.prompt.length,
     prompt_tokens_details: { cached_tokens: common },
   });
+});
+
+/** Makes builds with relaxed SIMD refuse every reply after the first, as their probe would. */
+function changeKernels(library: Library): void {
+  const shim = `
+    export default async (options) => {
+      const core = await Module(options);
+      const begin = core._parley_begin_chat;
+      let replies = 0;
+      const refusing = (parley) => {
+        const status = begin(parley);
+        replies += 1;
+        if (replies < 2) return status;
+        new DataView(options.wasmMemory.buffer).setInt32(core._parley_error(parley), 24, true);
+        return -24;
+      };
+      Object.defineProperty(core, "_parley_begin_chat", { get: () => refusing, set() {} });
+      return core;
+    };`;
+  library.addFault((_, response, path) => {
+    if (!/\/relaxed(-threads)?\/parley\.mjs$/.test(path)) return false;
+    response.writeHead(200, { ...commonHeaders(), "Content-Type": "text/javascript" });
+    response.end(
+      siteFile(path)
+        .toString()
+        .replace(/export default Module;?/, shim),
+    );
+    return true;
+  });
+}
+
+test("when relaxed SIMD no longer computes what it did, a build without it goes on with the conversation", async ({
+  library,
+  page,
+}) => {
+  await library.open();
+  await library.load();
+  const expected = [await library.ask("Hello"), await library.ask("What is your name?")];
+  changeKernels(library);
+  await library.open();
+  expect(await library.load()).toMatchObject({ build: expect.stringContaining("relaxed"), notices: [] });
+  expect([await library.ask("Hello"), await library.ask("What is your name?")]).toEqual(expected);
+  const state = await page.evaluate(() => window.engine.state);
+  expect(state).toMatchObject({
+    state: "ready",
+    info: {
+      build: expect.stringContaining("simd128"),
+      notices: [{ code: "BUILD_FALLBACK", detail: "relaxed SIMD changed what it computes" }],
+    },
+  });
+  expect(await library.ask("Hello")).toEqual(expected[0]);
 });

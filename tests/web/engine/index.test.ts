@@ -348,6 +348,30 @@ describe("a worker that fails", () => {
     expect(await engine.tokenize("ab")).toEqual([0, 1]);
   });
 
+  test("kernels that no longer hold: the model is loaded without relaxed SIMD, and the reply is begun again there", async () => {
+    const first = FakeWorker.last;
+    expect(first.setup?.relaxed).toBe(true);
+    FakeWorker.beginErrors = ["KERNELS_CHANGED"];
+    FakeWorker.scripts = [{ tokens: ["a"], end: "stop" }];
+    const reply = await engine.chat.completions.create({ messages, seed: 9 });
+    expect(reply.choices[0]?.message.content).toBe("a");
+    expect(first.terminated).toBe(true);
+    expect(FakeWorker.all).toHaveLength(2);
+    expect(FakeWorker.last.setup?.relaxed).toBe(false);
+    expect(FakeWorker.last.requests).toEqual(first.requests);
+    expect(engine.state.state).toBe("ready");
+    await engine.restart();
+    expect(FakeWorker.last.setup?.relaxed).toBe(false);
+  });
+
+  test("kernels that do not hold there either are that call's error", async () => {
+    FakeWorker.beginErrors = ["KERNELS_CHANGED", "KERNELS_CHANGED"];
+    await expect(engine.chat.completions.create({ messages })).rejects.toMatchObject({
+      code: "KERNELS_CHANGED",
+    });
+    expect(engine.state.state).toBe("ready");
+  });
+
   test("after dispose() everything is refused", async () => {
     FakeWorker.scripts = [{ tokens: ["a"], end: "hang" }];
     const running = collect(await engine.chat.completions.create({ messages, stream: true }));

@@ -32,6 +32,7 @@ export class FakeWorker extends EventTarget {
   static scripts: Script[] = [];
   static loadError: ErrorCode | null = null;
   static prepareError: ErrorCode | null = null;
+  static beginErrors: ErrorCode[] = [];
   static dieWhileLoading = false;
   static missing = false;
 
@@ -63,6 +64,7 @@ export class FakeWorker extends EventTarget {
     FakeWorker.scripts = [];
     FakeWorker.loadError = null;
     FakeWorker.prepareError = null;
+    FakeWorker.beginErrors = [];
     FakeWorker.dieWhileLoading = false;
     FakeWorker.missing = false;
   }
@@ -117,6 +119,8 @@ export class FakeWorker extends EventTarget {
       },
       begin: async (call, request) => {
         this.requests.push(request);
+        const error = FakeWorker.beginErrors.shift();
+        if (error !== undefined) return failure(error);
         const script = FakeWorker.scripts.shift() ?? { tokens: [], end: "stop" };
         void this.#run(call, script);
         return ok({ options: { seed: 9 }, dropped: [false], prompt_ids: [1, 2, 3] });
