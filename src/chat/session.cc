@@ -35,6 +35,10 @@ class SessionImpl final : public Session {
   SessionImpl(const SessionModel& model, Buffer<float> logits)
       : model_(model), logits_(std::move(logits)), stop_text_({}) {
     cached_.reserve(model.model->context());
+    for (uint32_t id = 0; id < model.tokenizer->size(); ++id) {
+      longest_token_ =
+          std::max(longest_token_, model.tokenizer->Bytes(static_cast<int32_t>(id)).size());
+    }
   }
 
   Status BeginChat(std::span<const Message> messages, const GenerationOptions& options) override;
@@ -60,6 +64,7 @@ class SessionImpl final : public Session {
   Event Decode();
   Event Done(FinishReason reason);
   Event Fail(Error error);
+  void ReserveText();
   bool AddText(int32_t id);  // true when a stop text was found
   void TrimSpace();
 
@@ -67,6 +72,7 @@ class SessionImpl final : public Session {
   Buffer<float> logits_;         // [vocab_size]: what the cached tokens predict
   std::vector<int32_t> cached_;  // what the KV cache holds
   double ms_per_token_ = 0;      // of prefill, measured; 0: not yet
+  size_t longest_token_ = 0;     // bytes
 
   State state_ = State::kIdle;
   bool cancelled_ = false;
@@ -177,6 +183,7 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
   }
   characters_ = Utf8Stream();
   stop_text_ = StopText(std::move(stops));
+  ReserveText();
   trim_space_ = prompt_.trim_space;
   cancelled_ = false;
   ReuseCache();
@@ -187,6 +194,21 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
             .threads = model_.threads == nullptr ? 1 : model_.threads->decode.threads()};
   state_ = State::kPrefill;
   return {};
+}
+
+// Takes the memory that any token's text can need, so that decoding takes none.
+void SessionImpl::ReserveText() {
+  // Each byte of a token can become a U+FFFD of three.
+  const size_t most = 3 * (longest_token_ + 3);
+  size_t longest_stop = 0;
+  for (const std::string& stop : options_.stop) longest_stop = std::max(longest_stop, stop.size());
+  for (const std::string& stop : prompt_.end.strings) {
+    longest_stop = std::max(longest_stop, stop.size());
+  }
+  characters_.Reserve(longest_token_);
+  stop_text_.Reserve(most);
+  decoded_.reserve(most);
+  text_.reserve(most + longest_stop);
 }
 
 // Keeps what the cache and the prompt have in common at their beginning; but the prompt's last

@@ -35,6 +35,12 @@ bool StopText::Push(std::string_view text, std::string* out) {
   return false;
 }
 
+void StopText::Reserve(size_t bytes) {
+  size_t longest = 0;
+  for (const std::string& stop : stops_) longest = std::max(longest, stop.size());
+  held_.reserve(longest + bytes);
+}
+
 void StopText::Finish(std::string* out) {
   *out += held_;
   held_.clear();

@@ -19,6 +19,8 @@ class StopText {
   bool Push(std::string_view text, std::string* out);
   // The reply is over: appends what was held back.
   void Finish(std::string* out);
+  // Takes the memory for pieces of up to `bytes` now.
+  void Reserve(size_t bytes);
 
  private:
   std::vector<std::string> stops_;

@@ -36,6 +36,8 @@ class Utf8Stream {
   void Push(std::string_view bytes, std::string* out);  // appends what is complete
   void Finish(std::string* out);  // appends U+FFFD for what never was; ready for new text
   size_t held() const { return held_.size(); }  // bytes: 0 to 3
+  // Takes the memory for pieces of up to `bytes` now.
+  void Reserve(size_t bytes) { held_.reserve(bytes + 3); }
 
  private:
   std::string held_;

@@ -111,6 +111,7 @@ Status Open(Parley* parley) {
   parley->loader.reset();
   if (!engine.ok()) return std::move(engine).TakeError();
   TRY(UseModel(parley, (*engine)->session_model()));
+  parley->alternatives.reserve(20);  // the most that top_logprobs asks for
   parley->engine = std::move(*engine);
   return SetResult(parley, EngineToJson(*parley->engine));
 }

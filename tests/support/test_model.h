@@ -37,6 +37,7 @@ struct TestModel {
   DType embedding = DType::kQ8_0;
   bool untied = false;
   uint64_t seed = 1;
+  std::string word = "word";  // tokens that are nothing else are called this and their id
   std::string architecture = "gpt2";  // or "llama"
   std::string chat_format = "role_tokens";
   std::string tokenizer_model = "gpt2";
@@ -209,7 +210,7 @@ inline std::vector<uint8_t> TestModel::Build(std::vector<TestTensor>* tensors) c
       names.push_back(merge.substr(0, space) + merge.substr(space + 1));
       types.push_back(1);
     } else {
-      names.push_back("word" + std::to_string(id));
+      names.push_back(word + std::to_string(id));
       types.push_back(1);
     }
   }
