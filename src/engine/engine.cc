@@ -27,6 +27,7 @@ std::string EngineToJson(const Engine& engine) {
   json.Key("chat_format").String(ChatFormatId(engine.style.format));
   json.Key("bos_id").Number(engine.bos_id);
   json.Key("eos_id").Number(engine.eos_id);
+  json.Key("used_bytes").Number(GetAllocationCounts().live_bytes);
   json.Key("plan");
   AppendPlan(engine.plan, &json);
   json.EndObject();

@@ -89,7 +89,7 @@ int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, u
                           int32_t tune_threads);
 int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size);
 // Result: what was loaded, as JSON: {"plan": {as parley_plan}, "kernels", "chat_format", "bos_id",
-// "eos_id"}.
+// "eos_id", "used_bytes": of the memory, what buffers take now}.
 int32_t parley_open(Parley* parley);
 
 int32_t parley_clear_options(Parley* parley);

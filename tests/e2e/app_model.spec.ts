@@ -88,6 +88,9 @@ test("the panel says what the model takes up, checks every part, and deletes it"
   await page.locator(".chip").click();
   const panel = page.locator("dialog.panel");
   await expect(panel).toContainText(/\d+\.\d MB in use, \d+\.\d MB planned/);
+  await expect(panel).toContainText(
+    /weights \d+\.\d MB, cache of the conversation \d+\.\d MB, work \d+\.\d MB/,
+  );
   await expect(panel).toContainText("This site's private files, 19.6 MB used");
   await expect(panel).toContainText(/\d threads?, build (relaxed|simd128)/);
   await expect(panel.getByRole("link", { name: "CC-BY-SA-4.0" })).toHaveAttribute(

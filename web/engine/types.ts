@@ -89,12 +89,16 @@ export interface Notice {
   detail: string;
 }
 
+/** The memory of a loaded model: planned from the file's header before any of it was taken, and as it is. */
 export interface MemoryUse {
-  weights_bytes: number;
-  kv_bytes: number;
-  scratch_bytes: number;
-  planned_bytes: number; // of the wasm memory
-  actual_bytes: number;
+  weights_bytes: number; // as the kernels read them
+  kv_bytes: number; // keys and values of the whole context
+  scratch_bytes: number; // activations, scores, logits
+  tokenizer_bytes: number; // vocabulary and merges
+  staging_bytes: number; // while loading: one part of the file and one panel of weights
+  planned_bytes: number; // of the wasm memory: the sum, with stacks and small things
+  actual_bytes: number; // of the wasm memory, which does not grow
+  used_bytes: number; // of those, taken by the core's buffers once the model was open
 }
 
 export interface ModelInfo {

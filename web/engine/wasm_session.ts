@@ -104,6 +104,7 @@ export interface Opened {
   plan: Plan;
   kernels: string;
   chat_format: string;
+  used_bytes: number;
 }
 
 export interface Message {

@@ -104,6 +104,8 @@ export const en = {
     tokens: (count: string) => `${count} tokens`,
     memory: "Memory",
     memoryText: (actual: string, planned: string) => `${actual} in use, ${planned} planned`,
+    memoryParts: (weights: string, cache: string, scratch: string) =>
+      `weights ${weights}, cache of the conversation ${cache}, work ${scratch}`,
     processor: "Processor",
     processorText: (threads: number, most: number, build: string) =>
       `${threads === most ? most : `${threads} of ${most}`} ${most === 1 ? "thread" : "threads"}, build ${build}`,

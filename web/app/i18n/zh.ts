@@ -97,6 +97,7 @@ export const zh: Messages = {
     tokens: (count) => `${count} 个词元`,
     memory: "内存",
     memoryText: (actual, planned) => `已用 ${actual}，计划 ${planned}`,
+    memoryParts: (weights, cache, scratch) => `权重 ${weights}，对话缓存 ${cache}，计算 ${scratch}`,
     processor: "处理器",
     processorText: (threads, most, build) =>
       `${threads === most ? most : `${threads}/${most}`} 线程，构建 ${build}`,

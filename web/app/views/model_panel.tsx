@@ -84,6 +84,13 @@ function RunFacts() {
       <Fact name={text.context}>{text.tokens(formatNumber(info.context))}</Fact>
       <Fact name={text.memory}>
         {text.memoryText(formatBytes(info.memory.actual_bytes), formatBytes(info.memory.planned_bytes))}
+        <span class="fact-note">
+          {text.memoryParts(
+            formatBytes(info.memory.weights_bytes),
+            formatBytes(info.memory.kv_bytes),
+            formatBytes(info.memory.scratch_bytes),
+          )}
+        </span>
       </Fact>
       <Fact name={text.processor}>{text.processorText(model.threads.value, info.threads, info.build)}</Fact>
       <Fact name={text.loaded}>{text.loadedText(formatMilliseconds(info.load_ms), info.from_storage)}</Fact>
