@@ -106,6 +106,33 @@ test("a page that waits for its user takes no processor time", async ({ library,
   expect((await seconds()) - before).toBeLessThan(0.6);
 });
 
+test("where files are not read into shared memory, one staging buffer of a part serves the whole load", async ({
+  library,
+  page,
+}) => {
+  await library.open();
+  await library.load();
+  const expected = await library.ask("Hello");
+  library.prefixWorker(`{
+    const { read } = FileSystemSyncAccessHandle.prototype;
+    globalThis.staged = new Set();
+    FileSystemSyncAccessHandle.prototype.read = function (target, options) {
+      if (!(target.buffer instanceof ArrayBuffer)) throw new TypeError("shared memory");
+      globalThis.staged.add(target.buffer);
+      return read.call(this, target, options);
+    };
+  }`);
+  await library.open();
+  expect(await library.load({ threads: 2 })).toMatchObject({ from_storage: true, build: "relaxed-threads" });
+  expect(await library.ask("Hello")).toEqual(expected);
+  const worker = page.workers().find((one) => one.url().endsWith("worker.js"));
+  const sizes = await worker?.evaluate(() =>
+    [...(globalThis as unknown as { staged: Set<ArrayBuffer> }).staged].map(({ byteLength }) => byteLength),
+  );
+  // Five parts: the first is read once for its header, then all of them through one buffer.
+  expect(sizes?.filter((bytes) => bytes === 4 << 20)).toHaveLength(2);
+});
+
 test("a second turn computes its own tokens only", async ({ library, page }) => {
   await library.open();
   await library.load();

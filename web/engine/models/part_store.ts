@@ -74,6 +74,7 @@ const LOCK_MS = 2000; // a handle of a page that was just closed may still be op
 export class OpfsParts implements PartStore {
   readonly backend = "opfs";
   readonly #directory: FileSystemDirectoryHandle;
+  #staging = new Uint8Array(0); // for browsers that do not read files into shared memory
 
   constructor(directory: FileSystemDirectoryHandle) {
     this.#directory = directory;
@@ -117,7 +118,7 @@ export class OpfsParts implements PartStore {
       return bytes.length;
     }
     try {
-      readInto(handle, target);
+      this.#readInto(handle, target);
       return handle.getSize();
     } finally {
       handle.close();
@@ -137,17 +138,16 @@ export class OpfsParts implements PartStore {
     for await (const name of this.#directory.keys()) names.push(name);
     return names;
   }
-}
 
-function readInto(handle: FileSystemSyncAccessHandle, target: Uint8Array): void {
-  try {
-    handle.read(target as Uint8Array<ArrayBuffer>, { at: 0 });
-  } catch (error) {
-    // Only some browsers read a file into shared memory.
-    if (!(error instanceof TypeError) || target.buffer instanceof ArrayBuffer) throw error;
-    const staging = new Uint8Array(target.length);
-    handle.read(staging, { at: 0 });
-    target.set(staging);
+  #readInto(handle: FileSystemSyncAccessHandle, target: Uint8Array): void {
+    try {
+      handle.read(target as Uint8Array<ArrayBuffer>, { at: 0 });
+    } catch (error) {
+      if (!(error instanceof TypeError) || target.buffer instanceof ArrayBuffer) throw error;
+      if (this.#staging.length < target.length) this.#staging = new Uint8Array(target.length);
+      const bytes = handle.read(this.#staging.subarray(0, target.length), { at: 0 });
+      target.set(this.#staging.subarray(0, bytes));
+    }
   }
 }
 
