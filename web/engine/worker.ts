@@ -127,7 +127,20 @@ const api: WorkerApi = {
     });
   },
 
-  catalog: () => outcome(async () => (await theLibrary()).catalog()),
+  catalog: () =>
+    outcome(async () => {
+      // Whoever asks what there is will load some of it: the build travels meanwhile.
+      try {
+        prefetchBuild(
+          loaderSetup({ context: 0, threads: 0, quantization: null }),
+          builds,
+          new AbortController().signal,
+        );
+      } catch {
+        // Loading will say what this browser lacks.
+      }
+      return (await theLibrary()).catalog();
+    }),
 
   prepare: (call, source, options) =>
     cancellable(call, async (signal) => {
