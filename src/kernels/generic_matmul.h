@@ -224,6 +224,35 @@ void Matmul(const QuantizedActivations& x, const PackedMatrix& w, const float* b
 
 // ---- Packing ----
 
+// The codes of one Q8_0 block to their places in a panel block, a step at a time. Adding a bias of
+// 128 modulo 256 flips the top bit.
+template <uint32_t kStep, uint32_t kBias>
+void PackQ8Column(const uint8_t* source, uint32_t column, uint8_t* codes) {
+  static_assert(kBias == 0 || kBias == 128);
+  using Word = std::conditional_t<kStep == 4, uint32_t, uint16_t>;
+  static_assert(sizeof(Word) == kStep);
+  for (uint32_t i = 0; i < kBlock; i += kStep) {
+    Word word;
+    std::memcpy(&word, source + i, kStep);
+    word ^= static_cast<Word>(kBias * 0x01010101u);
+    std::memcpy(codes + Q8CodeIndex(kStep, column, i), &word, kStep);
+  }
+}
+
+// Codes of inputs 4 * chunk ... of one Q4_0 block in the order of Q4CodeIndex, a byte each. A
+// column that the matrix does not have (null) has codes of weight 0.
+template <uint32_t kStep>
+uint32_t FourNibbles(const uint8_t* source, uint32_t chunk) {
+  if (source == nullptr) return 0x08080808u;
+  uint32_t word;
+  std::memcpy(&word, source + chunk % 4 * 4, sizeof(word));
+  word = (chunk < 4 ? word : word >> 4) & 0x0f0f0f0fu;
+  if constexpr (kStep == 2) {  // inputs 0, 2, 1, 3
+    word = (word & 0xff0000ffu) | (word >> 8 & 0xff00u) | (word << 8 & 0xff0000u);
+  }
+  return word;
+}
+
 template <typename S, DType kType>
 void PackPanelOf(const uint8_t* rows, uint32_t n_rows, uint32_t inputs, uint8_t* panel) {
   using Policy = WeightPolicy<S, kType>;
@@ -231,21 +260,24 @@ void PackPanelOf(const uint8_t* rows, uint32_t n_rows, uint32_t inputs, uint8_t*
   const uint32_t blocks = inputs / kBlock;
   const size_t row_bytes = size_t{blocks} * GgmlBlockBytes(kType);
   for (uint32_t b = 0; b < blocks; ++b, panel += PanelBlockBytes(kType)) {
-    // Columns that the matrix does not have: codes of weight 0, scale 0.
-    std::memset(panel, kType == DType::kQ8_0 ? Policy::kBias : 0x88, CodeBytes(kType));
+    const uint8_t* source[kPanelColumns] = {};  // null: columns that the matrix does not have
     std::memset(panel + CodeBytes(kType), 0, kPanelScaleBytes);
     for (uint32_t column = 0; column < n_rows; ++column) {
       const uint8_t* block = rows + column * row_bytes + b * GgmlBlockBytes(kType);
-      const uint8_t* source = block + kScaleBytes;
+      source[column] = block + kScaleBytes;
       std::memcpy(panel + CodeBytes(kType) + column * kScaleBytes, block, kScaleBytes);
-      for (uint32_t i = 0; i < kBlock; ++i) {
-        if constexpr (kType == DType::kQ8_0) {
-          panel[Q8CodeIndex(kStep, column, i)] = static_cast<uint8_t>(source[i] + Policy::kBias);
-        } else {
-          const uint32_t nibble = i < 16 ? source[i] & 15u : source[i - 16] >> 4;
-          const NibbleIndex index = Q4CodeIndex(kStep, column, i);
-          uint8_t& byte = panel[index.byte];
-          byte = static_cast<uint8_t>((byte & (0xf0u >> index.shift)) | nibble << index.shift);
+    }
+    if constexpr (kType == DType::kQ8_0) {
+      if (n_rows < kPanelColumns) std::memset(panel, Policy::kBias, CodeBytes(kType));
+      for (uint32_t column = 0; column < n_rows; ++column) {
+        PackQ8Column<kStep, Policy::kBias>(source[column], column, panel);
+      }
+    } else {
+      for (uint32_t chunk = 0; chunk < kBlock / 4; ++chunk) {
+        for (uint32_t column = 0; column < 4; ++column) {
+          const uint32_t word = FourNibbles<kStep>(source[column], chunk) |
+                                FourNibbles<kStep>(source[column + 4], chunk) << 4;
+          std::memcpy(panel + chunk * 16 + column * 4, &word, sizeof(word));
         }
       }
     }
