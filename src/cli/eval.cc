@@ -171,8 +171,6 @@ void Print(const Totals& totals, bool compared, bool as_json) {
   if (compared) {
     json.Key("kl").Number(totals.kl());
     json.Key("agreement").Number(totals.agreement());
-    json.Key("margin_error").Number(totals.margin_error());
-    json.Key("largest_margin_error").Number(totals.largest_margin_error);
   }
   json.EndObject();
   std::printf("%s\n", json.text().c_str());
@@ -188,9 +186,7 @@ int RunEval(Arguments& arguments) {
   arguments.Flag("special", "special tokens written in the text are read as such", &special);
   arguments.Value("against", "MODEL", "another model: prints how far --model is from it",
                   &against.model);
-  arguments.Flag("json",
-                 "print {perplexity, tokens, kl, agreement, margin_error, largest_margin_error}",
-                 &json);
+  arguments.Flag("json", "print {perplexity, tokens, kl, agreement}", &json);
   DeclareModelArguments(arguments, &model);
   DeclareEngineArgument(arguments, "engine", "kernels, or reference: plain f32 (kernels)",
                         &model.engine);
