@@ -37,7 +37,7 @@ struct TestModel {
   DType embedding = DType::kQ8_0;
   bool untied = false;
   uint64_t seed = 1;
-  std::string word = "word";  // tokens that are nothing else are called this and their id
+  std::string word = "word";          // tokens that are nothing else are called this and their id
   std::string architecture = "gpt2";  // or "llama"
   std::string chat_format = "role_tokens";
   std::string tokenizer_model = "gpt2";
