@@ -138,4 +138,17 @@ std::vector<uint8_t> MakeQ4Model() {
       .Build();
 }
 
+std::vector<uint8_t> MakeLlamaModel() {
+  return test::TestModel{.n_layers = 3,
+                         .width = 96,
+                         .n_heads = 6,
+                         .n_kv_heads = 2,
+                         .context = 512,
+                         .vocab = 509,
+                         .untied = true,
+                         .seed = 5,
+                         .architecture = "llama"}
+      .Build();
+}
+
 }  // namespace parley::exactness

@@ -35,5 +35,7 @@ std::string HashText(uint64_t hash);
 
 // A model of noise with Q4_0 matrices, for what the bundled model has not.
 std::vector<uint8_t> MakeQ4Model();
+// And one of the other architecture, with grouped heads.
+std::vector<uint8_t> MakeLlamaModel();
 
 }  // namespace parley::exactness

@@ -158,7 +158,8 @@ int CompareAll(const Model& model, const nlohmann::json& golden) {
 
 int main(int argc, char** argv) {
   const std::vector<Model> models = {{"parley-17m", ReadBundledModel()},
-                                     {"noise-q4_0", parley::exactness::MakeQ4Model()}};
+                                     {"noise-q4_0", parley::exactness::MakeQ4Model()},
+                                     {"noise-llama", parley::exactness::MakeLlamaModel()}};
   if (argc == 2 && std::strcmp(argv[1], "--write") == 0) {
     WriteGolden(models);
     return 0;
