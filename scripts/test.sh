@@ -14,8 +14,10 @@ jobs=$(nproc 2> /dev/null || echo 2)
 # Cheap stages first, so that a slip shows within a minute.
 stages=(setup layers scripts format web-types web-unit lint native-debug native native-tsan wasm fuzz build
   size browser package)
-# Run when named: every build has the scalar table too, and its tests compare it with the others.
-on_request=(native-scalar)
+# Run when named. native-scalar: every build has the scalar table too, and its tests compare it with the others.
+# kill-loop: takes minutes, and does not pass each time: in one of its runs Chromium, killed for the thirteenth time, came
+# back without a record that it had committed with strict durability. Why is not known yet.
+on_request=(native-scalar kill-loop)
 
 # count KIND FILE: adds what a runner counted to the stage's numbers.
 count() {
@@ -135,14 +137,19 @@ stage_size() {
   return $status
 }
 
-stage_browser() {
+# browser_tests [PLAYWRIGHT ARGUMENT...]
+browser_tests() {
   local status=0 report=$logs/playwright.json
   rm -f "$report"
   bash scripts/build.sh &&
-    (cd web && PLAYWRIGHT_JSON_OUTPUT_NAME=$report npm run --silent e2e -- --reporter=list,json) || status=1
+    (cd web && PLAYWRIGHT_JSON_OUTPUT_NAME=$report npm run --silent e2e -- --reporter=list,json "$@") || status=1
   count playwright "$report"
   return $status
 }
+
+stage_browser() { browser_tests; }
+
+stage_kill-loop() { PARLEY_KILL_LOOP=1 browser_tests kill_loop; }
 
 stage_package() {
   local status=0

@@ -11,6 +11,8 @@ export default defineConfig({
   testDir: "../tests",
   globalSetup: "../tests/web/browser/library_build.ts",
   testMatch: ["e2e/**/*.spec.ts", "web/browser/**/*.spec.ts"],
+  // Fifty browsers killed at random moments: run by itself, `scripts/test.sh kill-loop`.
+  testIgnore: process.env.PARLEY_KILL_LOOP ? [] : ["**/kill_loop.spec.ts"],
   outputDir: "test-results",
   timeout: 60_000,
   expect: { timeout: 15_000 },

@@ -128,10 +128,10 @@ test("what is sent while the model loads is kept, and answered when it is ready"
 test("a reload in the middle of a reply keeps the words, the draft and the conversation", async ({
   page,
 }) => {
-  await open(page);
+  await open(page, "?build=simd128");
   await setOption(page, "max_tokens", "450");
   await setOption(page, "min_tokens", "450");
-  // The page reloads itself: a fast reply would be over before the test has its turn.
+  // The page reloads itself, and has the build with one thread: a fast reply would be over before the reload begins.
   await page.evaluate(() => {
     new MutationObserver(() => {
       const words =
