@@ -72,10 +72,9 @@ export function start(root: HTMLElement, options: StartOptions): void {
     if (may) void model.load();
   });
 
-  const flush = () => conversation.peek()?.flush();
-  addEventListener("pagehide", flush);
+  addEventListener("pagehide", () => conversation.peek()?.leave());
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) flush();
+    if (document.hidden) conversation.peek()?.flush();
   });
   // Back online: try again what failed for want of a connection.
   let wasOnline = page.online.peek();

@@ -18,6 +18,8 @@ export interface ChatStore {
   /** Everything or nothing: the messages, and the conversation that points at them. */
   save(conversation: Conversation, messages: readonly Message[]): Promise<void>;
   saveDraft(conversation: string, text: string): Promise<void>;
+  /** Keeps what changed last for the next page in this tab, at once: a page that goes away has no time for IndexedDB. */
+  leave(changed: StoredChat): void;
 }
 
 interface Schema extends DBSchema {
@@ -28,6 +30,8 @@ interface Schema extends DBSchema {
 
 const DATABASE = "parley";
 const VERSION = 1;
+/** In sessionStorage: a StoredChat, from pagehide until the next page has written it into the database. */
+const LEFT = "parley.left";
 
 class IndexedDbStore implements ChatStore {
   readonly persistent = true;
@@ -35,6 +39,7 @@ class IndexedDbStore implements ChatStore {
   constructor(private readonly database: IDBPDatabase<Schema>) {}
 
   async newest(): Promise<StoredChat | null> {
+    await this.#takeIn();
     const transaction = this.database.transaction(["conversations", "messages", "drafts"]);
     const cursor = await transaction.objectStore("conversations").index("updated").openCursor(null, "prev");
     if (cursor === null) return null;
@@ -58,6 +63,30 @@ class IndexedDbStore implements ChatStore {
     if (text === "") await this.database.delete("drafts", conversation);
     else await this.database.put("drafts", { conversation, text });
   }
+
+  leave(changed: StoredChat): void {
+    try {
+      sessionStorage.setItem(LEFT, JSON.stringify(changed));
+    } catch {
+      // Refused or full: what flush() began may still arrive.
+    }
+  }
+
+  async #takeIn(): Promise<void> {
+    let left: string | null = null;
+    try {
+      left = sessionStorage.getItem(LEFT);
+      sessionStorage.removeItem(LEFT);
+    } catch {
+      // Refused, so nothing was left there.
+    }
+    if (left === null) return;
+    const { conversation, messages, draft } = JSON.parse(left) as StoredChat;
+    const stored = await this.database.get("conversations", conversation.id);
+    if (stored !== undefined && stored.updated > conversation.updated) return; // it went on after all
+    await this.save(conversation, messages);
+    await this.saveDraft(conversation.id, draft);
+  }
 }
 
 class MemoryStore implements ChatStore {
@@ -70,6 +99,8 @@ class MemoryStore implements ChatStore {
   async save(): Promise<void> {}
 
   async saveDraft(): Promise<void> {}
+
+  leave(): void {}
 }
 
 /** Opens the database; a browser that refuses (private windows, blocked cookies) gets a store that keeps nothing. */

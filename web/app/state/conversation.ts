@@ -47,6 +47,8 @@ export interface ConversationState {
   newChat(): void;
   /** Writes what is not yet stored; for the moment before the page goes away. */
   flush(): void;
+  /** The same for a page that is reloaded or closed this moment. */
+  leave(): void;
 }
 
 export interface ConversationParts {
@@ -138,6 +140,13 @@ export function createConversation(parts: ConversationParts): ConversationState 
     flush() {
       draft.flush();
       thread.flush();
+    },
+    leave() {
+      const messages = thread.unsettled();
+      const text = draft.text.peek();
+      if (messages.length > 0 || text !== "")
+        store.leave({ conversation: thread.conversation.peek(), messages, draft: text });
+      this.flush();
     },
   };
 }

@@ -147,6 +147,15 @@ export class Thread {
     if (message !== undefined) this.save([message]);
   }
 
+  /** The reply being written and what it answers, as they are on the screen; empty when none is. */
+  unsettled(): Message[] {
+    const live = this.live.peek();
+    if (live === null) return [];
+    return pathTo(live.id, this.#messages.peek())
+      .slice(-2)
+      .map((message) => this.#current(message.id) ?? message);
+  }
+
   startOver(): void {
     batch(() => {
       this.conversation.value = newConversation(this.conversation.peek().system);

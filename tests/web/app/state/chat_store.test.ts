@@ -47,6 +47,26 @@ test("an empty draft leaves nothing behind", async () => {
   expect((await store.newest())?.draft).toBe("");
 });
 
+test("what a page leaves behind is taken in by the next, unless the conversation went on", async () => {
+  const tab = new Map<string, string>();
+  vi.stubGlobal("sessionStorage", {
+    getItem: (key: string) => tab.get(key) ?? null,
+    setItem: (key: string, value: string) => tab.set(key, value),
+    removeItem: (key: string) => tab.delete(key),
+  });
+  const store = await openChatStore();
+  await store.save(conversation("c", 1), [message("a", "c")]);
+  store.leave({ conversation: conversation("c", 2), messages: [message("b", "c")], draft: "and then" });
+  const next = await (await openChatStore()).newest();
+  expect(next?.messages.map(({ id }) => id).sort()).toEqual(["a", "b"]);
+  expect(next?.draft).toBe("and then");
+  expect(tab.size).toBe(0);
+
+  store.leave({ conversation: conversation("c", 3), messages: [message("d", "c")], draft: "" });
+  await store.save(conversation("c", 4), []);
+  expect((await (await openChatStore()).newest())?.messages).toHaveLength(2);
+});
+
 test("a message that cannot be stored leaves the conversation as it was", async () => {
   const store = await openChatStore();
   await store.save(conversation("c", 1), [message("a", "c")]);

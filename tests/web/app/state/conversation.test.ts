@@ -34,6 +34,11 @@ class TestStore implements ChatStore {
   async saveDraft(conversation: string, text: string): Promise<void> {
     this.drafts.set(conversation, text);
   }
+
+  leave({ conversation, messages, draft }: StoredChat): void {
+    void this.save(conversation, messages);
+    void this.saveDraft(conversation.id, draft);
+  }
 }
 
 async function open(options: Partial<FakeOptions> = {}, store = new TestStore()) {
