@@ -51,7 +51,8 @@ class Comparison {
     std::vector<int32_t> ids;
     if (!tokenizer_.Encode(text_, true, &ids).ok() || ids != prompt_ids) Fail("other prompt ids");
     const auto text = tokenizer_.Decode(greedy_ids, true);
-    if (!text.ok() || *text != golden.at("greedy_text")) Fail("another decoded text");
+    if (!text.ok() || *text != golden.at("greedy_text").get<std::string>())
+      Fail("another decoded text");
 
     // All tokens but the last, at once: row i predicts token i + 1.
     const std::span<const int32_t> given(greedy_ids.data(), greedy_ids.size() - 1);
