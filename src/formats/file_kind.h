@@ -13,9 +13,9 @@ struct FileKind {
   const char* advice;       // what to do instead, as the end of a sentence; may be empty
 };
 
-// Two descriptions to compare with.
-inline constexpr const char* kSafetensorsKind = "a safetensors file";
-inline constexpr const char* kUnknownKind = "an unknown kind of file";
+// Two descriptions to compare with: arrays, each at one address in the whole program.
+inline constexpr char kSafetensorsKind[] = "a safetensors file";
+inline constexpr char kUnknownKind[] = "an unknown kind of file";
 
 // GGUF itself is "a GGUF file". Some kinds need 64 bytes to be told.
 FileKind RecogniseFile(std::span<const uint8_t> first_bytes);
