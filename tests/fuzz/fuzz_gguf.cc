@@ -2,8 +2,6 @@
 // when a property that must hold for any file does not. What the file's own structure does not
 // reach is left to the exhaustive tests.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -15,23 +13,14 @@
 #include "engine/engine.h"
 #include "engine/plan.h"
 #include "formats/gguf_reader.h"
+#include "support/fuzz_require.h"
 
 namespace parley {
 namespace {
 
-// A file of n bytes may take 4 n and 1 MiB to be refused; what loads takes no more than its plan
-// says.
-constexpr uint64_t kRefusalBytes = 1 << 20;
-
-void Require(bool holds, const char* property) {
-  if (holds) return;
-  std::fprintf(stderr, "violated: %s\n", property);
-  std::abort();
-}
-
-void RequireTyped(const Error& error) {
-  Require(error.code != Code::kOk && !error.message.empty(), "an error has a code and a message");
-}
+using test::kRefusalBytes;
+using test::Require;
+using test::RequireTyped;
 
 // Every value of every type can be asked of every entry.
 void ReadEverything(const GgufHeader& header) {

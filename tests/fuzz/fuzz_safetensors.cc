@@ -2,8 +2,6 @@
 // files, and the conversion of a folder whose weights or whose texts are the input. Aborts when a
 // property that must hold for any input does not. The first byte chooses which.
 #include <cstdint>
-#include <cstdio>
-#include <cstdlib>
 #include <memory>
 #include <span>
 #include <string>
@@ -16,23 +14,15 @@
 #include "formats/hf_config.h"
 #include "formats/hf_tokenizer.h"
 #include "formats/safetensors.h"
+#include "support/fuzz_require.h"
 #include "support/hf_folder.h"
 
 namespace parley {
 namespace {
 
-// A file of n bytes may take 4 n and 1 MiB to be refused.
-constexpr uint64_t kRefusalBytes = 1 << 20;
-
-void Require(bool holds, const char* property) {
-  if (holds) return;
-  std::fprintf(stderr, "violated: %s\n", property);
-  std::abort();
-}
-
-void RequireTyped(const Error& error) {
-  Require(error.code != Code::kOk && !error.message.empty(), "an error has a code and a message");
-}
+using test::kRefusalBytes;
+using test::Require;
+using test::RequireTyped;
 
 void ReadHeader(std::span<const uint8_t> file) {
   const uint64_t before = GetAllocationCounts().live_bytes;
