@@ -17,6 +17,20 @@ function(parley_library name)
   endif()
 endfunction()
 
+# parley_tests_headers(): declares what every test file includes, compiled once. Catch2 and base/result.h both define CHECK:
+# read first, Catch2's stands in tests, whatever the order of includes.
+function(parley_tests_headers)
+  file(WRITE ${CMAKE_BINARY_DIR}/tests_headers.cc "")
+  add_library(parley_tests_headers OBJECT ${CMAKE_BINARY_DIR}/tests_headers.cc)
+  target_link_libraries(parley_tests_headers PRIVATE parley_flags Catch2::Catch2 nlohmann_json::nlohmann_json)
+  target_compile_definitions(parley_tests_headers PRIVATE PARLEY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+  if(NOT EMSCRIPTEN)
+    target_compile_options(parley_tests_headers PRIVATE -O0)
+  endif()
+  target_precompile_headers(parley_tests_headers PRIVATE
+    <catch2/catch_test_macros.hpp> <algorithm> <functional> <memory> <nlohmann/json.hpp> <string> <vector>)
+endfunction()
+
 # parley_tests(FOLDER SOURCES file... DEPENDS target...)
 # Declares the Catch2 program tests_FOLDER and registers its tests with ctest: one for each TEST_CASE natively, one for
 # the whole program under Node, where starting costs more than running. Test files find golden data under
@@ -29,10 +43,11 @@ function(parley_tests folder)
   target_link_libraries(${program} PRIVATE parley_flags ${depends} Catch2::Catch2WithMain)
   target_include_directories(${program} PRIVATE ${PROJECT_SOURCE_DIR}/tests)
   target_compile_definitions(${program} PRIVATE PARLEY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
-  # Catch2 and base/result.h both define CHECK: read first, Catch2's stands in tests, whatever the order of includes.
-  target_compile_options(${program} PRIVATE -include catch2/catch_test_macros.hpp)
-  # Most of what a test file compiles is the framework's: half the time goes without optimising it.
-  target_compile_options(${program} PRIVATE $<$<CONFIG:Debug>:-O0>)
+  target_precompile_headers(${program} REUSE_FROM parley_tests_headers)
+  # What takes time natively is compiling a test, not running it.
+  if(NOT EMSCRIPTEN)
+    target_compile_options(${program} PRIVATE -O0)
+  endif()
   if(EMSCRIPTEN)
     parley_link_for_node(${program})
     target_link_options(${program} PRIVATE -fwasm-exceptions)
