@@ -5,19 +5,27 @@ import { defineConfig } from "@playwright/test";
 
 const CANDIDATES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 const executablePath = process.env.PARLEY_CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
+// Tests of what takes how much of the processor, and of a model that answers with all of it, have the machine to themselves.
+const ALONE = /(app_chat|app_model|engine|processor)\.spec\.ts$/;
 const baseURL = process.env.PARLEY_E2E_URL ?? "http://localhost:4173/";
 
 export default defineConfig({
   testDir: "../tests",
   globalSetup: "../tests/web/browser/library_build.ts",
   testMatch: ["e2e/**/*.spec.ts", "web/browser/**/*.spec.ts"],
-  // Fifty browsers killed at random moments: run by itself, `scripts/test.sh kill-loop`.
-  testIgnore: process.env.PARLEY_KILL_LOOP ? [] : ["**/kill_loop.spec.ts"],
   outputDir: "test-results",
   timeout: 60_000,
   expect: { timeout: 15_000 },
   fullyParallel: false,
-  workers: 1,
+  workers: 2,
+  projects: [
+    {
+      name: "together",
+      // Fifty browsers killed at random moments: run by itself, `scripts/test.sh kill-loop`.
+      testIgnore: process.env.PARLEY_KILL_LOOP ? [ALONE] : [ALONE, "**/kill_loop.spec.ts"],
+    },
+    { name: "alone", testMatch: ALONE, dependencies: ["together"], workers: 1 },
+  ],
   retries: 0,
   forbidOnly: !!process.env.CI,
   reporter: [["list"]],
