@@ -22,6 +22,10 @@ import type { WasmSession } from "./wasm_session";
 
 const HEARTBEAT_MS = 1000;
 
+// Emscripten's runtime waits on an instance's memory for messages of its threads and so keeps the memory of every instance
+// that was let go: of planning, of a build that failed. Without this function it gets them by postMessage.
+Reflect.deleteProperty(Atomics, "waitAsync");
+
 let setup: WorkerSetup | null = null;
 let events: MessagePort | null = null;
 let library: Promise<ModelLibrary> | null = null;

@@ -31,7 +31,10 @@ function memoryOf(page: Page): Promise<number> {
   });
 }
 
-test("R10: 200 loads and unloads leave neither workers nor memory behind", async ({ library, page }) => {
+test("R10: 200 loads and unloads leave neither workers nor memory behind, nor does planning", async ({
+  library,
+  page,
+}) => {
   test.setTimeout(240_000);
   await library.open();
   await loadTiny(page, 10);
@@ -42,8 +45,11 @@ test("R10: 200 loads and unloads leave neither workers nor memory behind", async
   const growth = (await memoryOf(page)) - before;
   // One load alone takes a wasm memory of more than 5 MB.
   expect(growth).toBeLessThan(2_000_000);
-  await library.load({ threads: 2 });
+  const info = await library.load({ threads: 2 });
+  expect(info.build).toBe("relaxed-threads");
   expect((await library.ask("Hello")).ids.length).toBeGreaterThan(0);
+  // Planning takes a memory of 32 MiB; page and worker have a few MiB of their own.
+  expect((await memoryOf(page)) - info.memory.actual_bytes).toBeLessThan(16 << 20);
 });
 
 for (const [processors, threads, build] of [
