@@ -4,6 +4,7 @@ import { chooseThreads, type Features, ladder, probe, usesThreads } from "./buil
 import { isAbortError, ParleyError, throwIfAborted } from "./errors";
 import { presetOfFormat } from "./models/catalog";
 import { type ModelFile, PART_BYTES, type Report } from "./models/library";
+import { ReadAhead } from "./models/read_ahead";
 import type { BuildName, ModelInfo, Notice } from "./types";
 import { type CompiledBuild, fetchBuild, makeMemory, startBuild } from "./wasm_module";
 import type { Opened, Plan, WasmSession } from "./wasm_session";
@@ -117,26 +118,33 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** The file's first part, in which most headers end. */
+async function readHead(file: ModelFile): Promise<Uint8Array> {
+  const head = new Uint8Array(PART_BYTES);
+  return file.partCount === 0 ? head.subarray(0, 0) : head.subarray(0, await file.read(0, head));
+}
+
 /** Reads as much of the file as its header needs and says what running it takes. */
 async function makePlan(
   build: CompiledBuild,
   file: ModelFile,
+  head: Uint8Array,
   context: number,
   threads: number,
 ): Promise<Plan> {
   const memory = makeMemory(build.name, PLANNING_BYTES, PLANNING_MOST_BYTES);
   const session = await startBuild(build, memory, 0);
   try {
-    let prefix = new Uint8Array(0);
-    for (let index = 0; index < Math.min(file.partCount, LONGEST_HEADER_PARTS); index++) {
-      const longer = new Uint8Array(prefix.length + PART_BYTES);
-      longer.set(prefix);
-      const bytes = await file.read(index, longer.subarray(prefix.length));
-      prefix = longer.subarray(0, prefix.length + bytes);
+    let prefix = head;
+    for (let parts = 1; ; parts++) {
       const plan = session.plan(prefix, file.bytes, context, threads);
       if (plan !== null) return plan;
+      if (parts >= Math.min(file.partCount, LONGEST_HEADER_PARTS)) break;
+      const longer = new Uint8Array(prefix.length + PART_BYTES);
+      longer.set(prefix);
+      const bytes = await file.read(parts, longer.subarray(prefix.length));
+      prefix = longer.subarray(0, prefix.length + bytes);
     }
-    if (file.bytes === 0) session.plan(prefix, 0, context, threads);
     throw new ParleyError("TRUNCATED", `The header of ${file.name} does not end.`, { offset: prefix.length });
   } finally {
     session.destroy();
@@ -150,8 +158,9 @@ export async function checkFile(
   cache: BuildCache,
   signal: AbortSignal,
 ): Promise<Plan> {
+  const head = await readHead(file);
   return withBuild(setup, cache, [], signal, (build, threads) =>
-    makePlan(build, file, setup.context, threads),
+    makePlan(build, file, head, setup.context, threads),
   );
 }
 
@@ -178,13 +187,14 @@ export async function checkHead(
 async function run(
   build: CompiledBuild,
   file: ModelFile,
+  head: Promise<Uint8Array>,
   context: number,
   threads: number,
   tuneThreads: boolean,
   report: Report,
   signal: AbortSignal,
 ): Promise<{ session: WasmSession; opened: Opened; plan: Plan }> {
-  const plan = await makePlan(build, file, context, threads);
+  const plan = await makePlan(build, file, await head, context, threads);
   throwIfAborted(signal);
   const session = await startBuild(
     build,
@@ -196,13 +206,18 @@ async function run(
   let loaded = 0;
   const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });
   tell();
-  for (let index = 0; index < file.partCount; index++) {
-    // A read yields to the message queue, so that a cancel is seen between parts.
-    const bytes = await file.read(index, session.memoryAt(pointer, PART_BYTES));
-    throwIfAborted(signal);
-    session.write(pointer, bytes);
-    loaded += bytes;
-    tell();
+  const parts = new ReadAhead(file);
+  try {
+    for (let index = 0; index < file.partCount; index++) {
+      // A read yields to the message queue, so that a cancel is seen between parts.
+      const bytes = await parts.read(index, session.memoryAt(pointer, PART_BYTES));
+      throwIfAborted(signal);
+      session.write(pointer, bytes);
+      loaded += bytes;
+      tell();
+    }
+  } finally {
+    parts.close();
   }
   session.release(pointer);
   return { session, opened: session.open(), plan };
@@ -217,13 +232,15 @@ export async function loadFile(
 ): Promise<Loaded> {
   const started = performance.now();
   const notices: Notice[] = [];
+  const head = readHead(file); // while the build arrives
+  head.catch(() => {}); // the first build to need it reports what is wrong
   const { session, opened, plan, build, threads } = await withBuild(
     setup,
     cache,
     notices,
     signal,
     async (compiled, count) => ({
-      ...(await run(compiled, file, setup.context, count, setup.threads === 0, report, signal)),
+      ...(await run(compiled, file, head, setup.context, count, setup.threads === 0, report, signal)),
       build: compiled.name,
       threads: count,
     }),

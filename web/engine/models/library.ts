@@ -15,12 +15,21 @@ import { Shelf } from "./shelf";
 import { findSource, type Source, type SourceFile, sourceOf } from "./sources";
 
 export const PART_BYTES = 4 << 20;
+
+/** A part of a file that was found. */
+export interface OpenedPart {
+  /** Reads it into `target` (at least as long as a part) and says how many bytes it has. */
+  read(target: Uint8Array): Promise<number>;
+  close(): void;
+}
+
 /** A file that can be read part by part. */
 export interface PartedFile {
   name: string;
   bytes: number;
   partCount: number;
-  /** Reads part `index` into `target` (at least as long as a part) and says how many bytes it has. */
+  open(index: number): Promise<OpenedPart>;
+  /** Opens part `index`, reads it into `target` and closes it. */
   read(index: number, target: Uint8Array): Promise<number>;
 }
 
@@ -388,11 +397,17 @@ export class ModelLibrary {
       name,
       bytes,
       partCount: parts.length,
-      read: async (index, target) => {
+      ...readable(async (index) => {
         const part = parts[index];
-        if (part && (await this.#shelf.read(part, target))) return part.bytes;
-        throw new ParleyError("CHECKSUM", `Part ${index + 1} of ${name} does not stay as it was stored.`);
-      },
+        const opened = part ? await this.#shelf.open(part) : null;
+        return {
+          async read(target) {
+            if (part && opened?.read(target)) return part.bytes;
+            throw new ParleyError("CHECKSUM", `Part ${index + 1} of ${name} does not stay as it was stored.`);
+          },
+          close: () => opened?.close(),
+        };
+      }),
     };
   }
 
@@ -405,21 +420,44 @@ export class ModelLibrary {
       name,
       entry: entry ?? undefined,
       fromStorage,
-      read: async (index, target) => {
+      ...readable(async (index) => {
         const part = file.parts[index];
-        if (part && !(await this.#shelf.read(part, target))) {
-          // Evicted or rotten: that part alone is fetched again (row D16).
-          await this.#shelf.forget(part.sha256);
-          await obtain();
-        }
-        return stored.read(index, target);
-      },
+        const opened = part ? await this.#shelf.open(part) : null;
+        return {
+          read: async (target) => {
+            if (part) {
+              if (opened?.read(target)) return part.bytes;
+              // Evicted or rotten: that part alone is fetched again (row D16).
+              opened?.close();
+              await this.#shelf.forget(part.sha256);
+              await obtain();
+            }
+            return stored.read(index, target);
+          },
+          close: () => opened?.close(),
+        };
+      }),
       close: async () => {
         if (this.isVolatile) await this.remove(id);
         await this.#shelf.releaseMemory(partsOf(record));
       },
     };
   }
+}
+
+/** How a file whose parts can be opened is read. */
+function readable(open: PartedFile["open"]): Pick<PartedFile, "open" | "read"> {
+  return {
+    open,
+    async read(index, target) {
+      const part = await open(index);
+      try {
+        return await part.read(target);
+      } finally {
+        part.close();
+      }
+    },
+  };
 }
 
 /** After its GGUF file, or its weights. */
@@ -506,13 +544,16 @@ export function openBlob(blob: Blob, name: string): ModelFile {
     bytes: blob.size,
     partCount: Math.ceil(blob.size / PART_BYTES),
     fromStorage: false,
-    read: async (index, target) => {
-      const bytes = new Uint8Array(
-        await blob.slice(index * PART_BYTES, (index + 1) * PART_BYTES).arrayBuffer(),
-      );
-      target.set(bytes);
-      return bytes.length;
-    },
+    ...readable(async (index) => ({
+      async read(target) {
+        const bytes = new Uint8Array(
+          await blob.slice(index * PART_BYTES, (index + 1) * PART_BYTES).arrayBuffer(),
+        );
+        target.set(bytes);
+        return bytes.length;
+      },
+      close() {},
+    })),
     close: async () => {},
   };
 }

@@ -5,15 +5,44 @@ import { openDatabase, type PartDatabase } from "./records";
 
 export type Backend = "opfs" | "indexeddb" | "memory";
 
+/** An open part, which can be read without waiting. */
+export interface StoredBytes {
+  /** Reads from the beginning into `target` and says how many bytes the part has. */
+  read(target: Uint8Array): number;
+  close(): void;
+}
+
 export interface PartStore {
   readonly backend: Backend;
   /** Writes a whole part, flushed when this returns. QuotaExceededError passes through. */
   write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
-  /** Reads a part into `target` from its beginning and says how many bytes it has; -1 when there is none. */
-  read(sha256: string, target: Uint8Array): Promise<number>;
+  /** Opens a part for reading; null when there is none. */
+  open(sha256: string): Promise<StoredBytes | null>;
   remove(sha256: string): Promise<void>;
   /** Of everything that is there, whole or not. */
   names(): Promise<string[]>;
+}
+
+/** Reads a part into `target` and says how many bytes it has; -1 when there is none. */
+export async function readPart(store: PartStore, sha256: string, target: Uint8Array): Promise<number> {
+  const part = await store.open(sha256);
+  if (part === null) return -1;
+  try {
+    return part.read(target);
+  } finally {
+    part.close();
+  }
+}
+
+/** Bytes that are in memory anyway. */
+function inMemory(bytes: Uint8Array): StoredBytes {
+  return {
+    read(target) {
+      target.set(bytes.subarray(0, target.length));
+      return bytes.length;
+    },
+    close() {},
+  };
 }
 
 export class MemoryParts implements PartStore {
@@ -24,11 +53,9 @@ export class MemoryParts implements PartStore {
     this.#parts.set(sha256, bytes);
   }
 
-  async read(sha256: string, target: Uint8Array): Promise<number> {
+  async open(sha256: string): Promise<StoredBytes | null> {
     const part = this.#parts.get(sha256);
-    if (part === undefined) return -1;
-    target.set(part.subarray(0, target.length));
-    return part.length;
+    return part === undefined ? null : inMemory(part);
   }
 
   async remove(sha256: string): Promise<void> {
@@ -53,11 +80,9 @@ export class IndexedDbParts implements PartStore {
     await Promise.all([transaction.store.put(bytes, sha256), transaction.done]);
   }
 
-  async read(sha256: string, target: Uint8Array): Promise<number> {
+  async open(sha256: string): Promise<StoredBytes | null> {
     const part = await this.#database.get("bytes", sha256);
-    if (part === undefined) return -1;
-    target.set(part.subarray(0, target.length));
-    return part.length;
+    return part === undefined ? null : inMemory(part);
   }
 
   async remove(sha256: string): Promise<void> {
@@ -97,12 +122,12 @@ export class OpfsParts implements PartStore {
     }
   }
 
-  async read(sha256: string, target: Uint8Array): Promise<number> {
+  async open(sha256: string): Promise<StoredBytes | null> {
     let file: FileSystemFileHandle;
     try {
       file = await this.#directory.getFileHandle(sha256);
     } catch (error) {
-      if (nameOf(error) === "NotFoundError") return -1;
+      if (nameOf(error) === "NotFoundError") return null;
       throw error;
     }
     // Reading needs no lock where the browser has this mode, so that two tabs can load at once.
@@ -113,16 +138,15 @@ export class OpfsParts implements PartStore {
     try {
       handle = await retryLocked(() => open.call(file, { mode: "read-only" }));
     } catch {
-      const bytes = new Uint8Array(await (await file.getFile()).arrayBuffer());
-      target.set(bytes.subarray(0, target.length));
-      return bytes.length;
+      return inMemory(new Uint8Array(await (await file.getFile()).arrayBuffer()));
     }
-    try {
-      this.#readInto(handle, target);
-      return handle.getSize();
-    } finally {
-      handle.close();
-    }
+    return {
+      read: (target) => {
+        this.#readInto(handle, target);
+        return handle.getSize();
+      },
+      close: () => handle.close(),
+    };
   }
 
   async remove(sha256: string): Promise<void> {
@@ -179,6 +203,8 @@ export interface OpenedStore {
 
 /** The best place that takes a byte and gives it back. */
 export async function openParts(): Promise<OpenedStore> {
+  const opfs = openOpfs();
+  opfs.catch(() => {}); // looked at below
   let database: IDBPDatabase<PartDatabase>;
   try {
     database = await openDatabase();
@@ -186,16 +212,22 @@ export async function openParts(): Promise<OpenedStore> {
     return { parts: new MemoryParts(), database: null, refused: reason(error) };
   }
   try {
-    const root = await navigator.storage.getDirectory();
-    const directory = await root.getDirectoryHandle("parley-parts", { create: true });
-    const parts = new OpfsParts(directory);
-    const probe = `probe-${Math.random()}`; // of its own: another tab may be looking at the same moment
-    await parts.write(probe, new Uint8Array([1]));
-    await parts.remove(probe);
-    return { parts, database, refused: "" };
+    return { parts: await opfs, database, refused: "" };
   } catch (error) {
     return { parts: new IndexedDbParts(database), database, refused: reason(error) };
   }
+}
+
+/** A directory that holds something has shown what it can; another must take a byte first, which is slow to flush. */
+async function openOpfs(): Promise<OpfsParts> {
+  const root = await navigator.storage.getDirectory();
+  const directory = await root.getDirectoryHandle("parley-parts", { create: true });
+  const parts = new OpfsParts(directory);
+  if (!(await directory.keys().next()).done) return parts;
+  const probe = `probe-${Math.random()}`; // of its own: another tab may be looking at the same moment
+  await parts.write(probe, new Uint8Array([1]));
+  await parts.remove(probe);
+  return parts;
 }
 
 function reason(error: unknown): string {

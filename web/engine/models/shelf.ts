@@ -4,7 +4,7 @@
 import { ParleyError } from "../errors";
 import type { Notice, StorageState } from "../types";
 import { checksum } from "./checksum";
-import { isQuotaError, MemoryParts, type OpenedStore, type PartStore } from "./part_store";
+import { isQuotaError, MemoryParts, type OpenedStore, type PartStore, readPart } from "./part_store";
 import {
   DatabaseRecords,
   MemoryRecords,
@@ -17,6 +17,13 @@ import {
 import { sha256Hex } from "./sha256";
 
 const MOST_IN_MEMORY = 256 << 20; // bytes of parts that storage refused
+
+/** A part that is open. */
+export interface ShelvedPart {
+  /** False when it is not as it was stored. */
+  read(target: Uint8Array): boolean;
+  close(): void;
+}
 
 export class Shelf {
   readonly notices: Notice[] = [];
@@ -95,7 +102,7 @@ export class Shelf {
   /** At the end of its quota a browser may take bytes and not have them. */
   async #readBack({ sha256, bytes, checksum: expected }: PartRecord): Promise<void> {
     const back = new Uint8Array(bytes);
-    if ((await this.#parts.read(sha256, back)) === bytes && checksum(back) === expected) return;
+    if ((await readPart(this.#parts, sha256, back)) === bytes && checksum(back) === expected) return;
     throw new DOMException("What was written is not there.", "QuotaExceededError");
   }
 
@@ -107,22 +114,42 @@ export class Shelf {
     if (lacking > MOST_IN_MEMORY) throw storageFull(lacking);
   }
 
-  /** Reads a part into `target`; false when it is gone or not as it was stored. */
-  async read(part: PartRef, target: Uint8Array): Promise<boolean> {
+  /** Opens a part for reading; null when it is gone. */
+  async open(part: PartRef): Promise<ShelvedPart | null> {
     for (const [store, records] of this.#places()) {
       const record = await records.part(part.sha256);
       if (record === undefined) continue;
-      const length = await store.read(part.sha256, target).catch(() => -1);
-      if (length === part.bytes && checksum(target.subarray(0, length)) === record.checksum) return true;
+      const stored = await store.open(part.sha256).catch(() => null);
+      if (stored === null) continue;
+      return {
+        read(target) {
+          try {
+            const length = stored.read(target);
+            return length === part.bytes && checksum(target.subarray(0, length)) === record.checksum;
+          } catch {
+            return false;
+          }
+        },
+        close: () => stored.close(),
+      };
     }
-    return false;
+    return null;
+  }
+
+  /** Reads a part into `target`; false when it is gone or not as it was stored. */
+  async read(part: PartRef, target: Uint8Array): Promise<boolean> {
+    const opened = await this.open(part);
+    if (opened === null) return false;
+    const good = opened.read(target);
+    opened.close();
+    return good;
   }
 
   /** Reads and hashes a part again; one that is wrong is forgotten. */
   async verify(part: PartRef, buffer: Uint8Array<ArrayBuffer>): Promise<"good" | "bad" | "absent"> {
     for (const [store, records] of this.#places()) {
       if ((await records.part(part.sha256)) === undefined) continue;
-      const length = await store.read(part.sha256, buffer).catch(() => -1);
+      const length = await readPart(store, part.sha256, buffer).catch(() => -1);
       if (length === part.bytes && (await sha256Hex(buffer.slice(0, length))) === part.sha256) return "good";
       await this.forget(part.sha256);
       return "bad";
