@@ -8,11 +8,13 @@
 #include <limits>
 
 #include "base/math.h"
+#include "sampling/distribution.h"
 #include "sampling/penalties.h"
 
 namespace parley {
 namespace {
 
+constexpr size_t kMostAlternatives = 20;  // top_logprobs goes to 20 (options.h)
 constexpr double kMasked = -std::numeric_limits<double>::infinity();
 
 // The id of the greatest score, the lowest of them when several are equal; -1 when all are masked.
@@ -51,7 +53,57 @@ Status CheckInputs(std::span<const float> logits, size_t vocab_size,
   return {};
 }
 
+// Writes a traced token's probability after `step`, which stands until a later step is noted.
+void Note(SamplerStep step, double probability, bool left, TracedToken* token) {
+  const auto first = static_cast<size_t>(step);
+  std::fill(token->probability.begin() + static_cast<ptrdiff_t>(first), token->probability.end(),
+            probability);
+  if (!left && token->removed_by == SamplerStep::kRaw) token->removed_by = step;
+}
+
+void NoteCount(SamplerStep step, size_t left, SamplerTrace* trace) {
+  const auto first = static_cast<ptrdiff_t>(step);
+  std::fill(trace->left.begin() + first, trace->left.end(), static_cast<uint32_t>(left));
+}
+
+// The softmax of all scores at a temperature.
+void NoteScores(SamplerStep step, std::span<const double> scores, double temperature,
+                SamplerTrace* trace) {
+  const double best = *std::max_element(scores.begin(), scores.end());
+  size_t left = 0;
+  double sum = 0;
+  for (const double score : scores) {
+    if (score == kMasked) continue;
+    ++left;
+    sum += Exp((score - best) / temperature);
+  }
+  NoteCount(step, left, trace);
+  for (TracedToken& token : trace->tokens) {
+    const double score = scores[static_cast<size_t>(token.id)];
+    const bool masked = score == kMasked;
+    Note(step, masked ? 0 : Exp((score - best) / temperature) / sum, !masked, &token);
+  }
+}
+
+// What a truncation left, by weight.
+void NoteCandidates(SamplerStep step, std::span<const Candidate> candidates, SamplerTrace* trace) {
+  double sum = 0;
+  for (const Candidate& candidate : candidates) sum += candidate.weight;
+  NoteCount(step, candidates.size(), trace);
+  for (TracedToken& token : trace->tokens) {
+    const auto found = std::ranges::find(candidates, token.id, &Candidate::id);
+    const bool left = found != candidates.end();
+    Note(step, left ? found->weight / sum : 0, left, &token);
+  }
+}
+
 }  // namespace
+
+const char* SamplerStepName(SamplerStep step) {
+  static constexpr const char* kNames[kSamplerSteps] = {
+      "raw", "penalties", "temperature", "top_k", "top_p", "min_p", "typical_p"};
+  return kNames[static_cast<size_t>(step)];
+}
 
 Result<Sampler> Sampler::Make(const GenerationOptions& options, uint32_t vocab_size) {
   TRY(ValidateOptions(options, vocab_size));
@@ -108,45 +160,76 @@ void Sampler::Score(std::span<const float> logits, std::span<const int32_t> hist
   }
 }
 
-int32_t Sampler::Draw() {
+template <typename Observer>
+std::span<Candidate> Sampler::Truncate(Observer observe) {
   std::span<Candidate> candidates = options_.top_k == 0
                                         ? AllCandidates(scores_.span(), candidates_.span())
                                         : TopK(scores_.span(), candidates_.span());
-  kept_ = {};
-  if (candidates.empty()) return -1;
+  if (candidates.empty()) return {};
   Weigh(options_.temperature, candidates);
-  if (options_.top_p < 1) candidates = TopP(options_.top_p, candidates);
-  if (options_.min_p > 0) candidates = MinP(options_.min_p, candidates);
-  if (options_.typical_p < 1) candidates = TypicalP(options_.typical_p, candidates);
-  kept_ = candidates;
-  return DrawCandidate(rng_.NextUnit(), candidates);
+  if (options_.top_k != 0) observe(SamplerStep::kTopK, candidates);
+  if (options_.top_p < 1) {
+    candidates = TopP(options_.top_p, candidates);
+    observe(SamplerStep::kTopP, candidates);
+  }
+  if (options_.min_p > 0) {
+    candidates = MinP(options_.min_p, candidates);
+    observe(SamplerStep::kMinP, candidates);
+  }
+  if (options_.typical_p < 1) {
+    candidates = TypicalP(options_.typical_p, candidates);
+    observe(SamplerStep::kTypicalP, candidates);
+  }
+  return candidates;
 }
 
-// log p = logit - log(sum(exp(logit))), over the raw logits, with the greatest taken out of the
-// sum. A masked token's is minus infinity.
+int32_t Sampler::Draw() {
+  kept_ = Truncate([](SamplerStep, std::span<const Candidate>) {});
+  return kept_.empty() ? -1 : DrawCandidate(rng_.NextUnit(), kept_);
+}
+
+Result<SamplerTrace> Sampler::Trace(std::span<const float> logits, std::span<const int32_t> history,
+                                    uint32_t generated, std::span<const int32_t> end_ids,
+                                    int32_t asked) {
+  TRY(CheckInputs(logits, scores_.size(), history, end_ids));
+  if (asked >= 0) TRY(CheckInputs(logits, scores_.size(), {&asked, 1}, {}));
+  SamplerTrace trace;
+  const std::span<double> scores = scores_.span();
+  std::copy(logits.begin(), logits.end(), scores.begin());
+  int32_t best_ids[SamplerTrace::kBest];
+  const size_t n_best = BestTokens(logits, best_ids);
+  for (const int32_t id : std::span(best_ids).first(n_best)) trace.tokens.push_back({.id = id});
+  const bool known = std::ranges::count(trace.tokens, asked, &TracedToken::id) > 0;
+  if (asked >= 0 && !known) trace.tokens.push_back({.id = asked});
+
+  NoteScores(SamplerStep::kRaw, scores, 1, &trace);
+  Score(logits, history, generated, end_ids);
+  NoteScores(SamplerStep::kPenalties, scores, 1, &trace);
+  if (options_.temperature == 0) {
+    const Candidate best{.weight = 1, .id = ArgMax(std::span<const double>(scores))};
+    if (best.id >= 0) NoteCandidates(SamplerStep::kTemperature, {&best, 1}, &trace);
+    return trace;
+  }
+  NoteScores(SamplerStep::kTemperature, scores, options_.temperature, &trace);
+  Truncate([&trace](SamplerStep step, std::span<const Candidate> candidates) {
+    NoteCandidates(step, candidates, &trace);
+  });
+  return trace;
+}
+
+// log p = logit - log(sum(exp(logit))) of the raw logits. A masked token's is minus infinity.
 void Sampler::FillLogprobs(std::span<const float> logits, Sample* sample) {
-  const int32_t best = ArgMax(logits);
-  if (best < 0) {  // every token was masked: there is no distribution
+  const double log_sum = LogSumExp(logits);
+  if (log_sum == kMasked) {  // every token was masked: there is no distribution
     sample->logprob = kMasked;
     return;
   }
-  const double greatest = logits[static_cast<size_t>(best)];
-  double sum = 0;
-  for (float logit : logits) sum += Exp(logit - greatest);
-  const double log_sum = greatest + Log(sum);
   sample->logprob = logits[static_cast<size_t>(sample->id)] - log_sum;
 
-  // The best few: insertion into a short sorted list; equal logits keep the order of their ids.
-  size_t count = 0;
-  const size_t wanted = alternatives_.size();
-  for (size_t id = 0; id < logits.size() && wanted > 0; ++id) {
-    const double logprob = logits[id] - log_sum;
-    if (count == wanted && !(logprob > alternatives_[count - 1].logprob)) continue;
-    size_t at = count < wanted ? count++ : wanted - 1;
-    for (; at > 0 && logprob > alternatives_[at - 1].logprob; --at) {
-      alternatives_[at] = alternatives_[at - 1];
-    }
-    alternatives_[at] = {static_cast<int32_t>(id), logprob};
+  int32_t best[kMostAlternatives];
+  const size_t count = BestTokens(logits, std::span(best).first(alternatives_.size()));
+  for (size_t i = 0; i < count; ++i) {
+    alternatives_[i] = {best[i], logits[static_cast<size_t>(best[i])] - log_sum};
   }
   sample->alternatives = alternatives_.span().first(count);
 }

@@ -3,6 +3,7 @@
 // Deterministic: same inputs, same token.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -27,6 +28,33 @@ struct Sample {
       alternatives;  // best first, options.top_logprobs of them; valid until the next call
 };
 
+// The steps between logits and a draw, in their order. kPenalties: biases, penalties and bans.
+enum class SamplerStep : uint8_t {
+  kRaw,
+  kPenalties,
+  kTemperature,
+  kTopK,
+  kTopP,
+  kMinP,
+  kTypicalP,
+};
+inline constexpr size_t kSamplerSteps = 7;
+const char* SamplerStepName(SamplerStep step);  // "raw", "penalties", "temperature", "top_k", ...
+
+// What became of one token on the way.
+struct TracedToken {
+  int32_t id = -1;
+  std::array<double, kSamplerSteps> probability{};  // after each step; 0 once it is removed
+  SamplerStep removed_by = SamplerStep::kRaw;       // kRaw: by none
+};
+
+struct SamplerTrace {
+  static constexpr size_t kBest = 20;
+  std::array<uint32_t, kSamplerSteps> left{};  // tokens that may still be drawn after each step
+  std::vector<TracedToken> tokens;             // the best kBest of the raw logits, best first; then
+                                               // the one asked about where it is none of them
+};
+
 class Sampler {
  public:
   // Allocates everything that Next needs. `vocab_size`: ids beyond the tokenizer's vocabulary are
@@ -40,6 +68,12 @@ class Sampler {
   Result<Sample> Next(std::span<const float> logits, std::span<const int32_t> history,
                       uint32_t generated, std::span<const int32_t> end_ids);
 
+  // What Next makes of the same arguments, step by step, without a draw: the random generator stays
+  // where it is. `asked`: one more id to follow; -1: none. Greedy: temperature leaves the best
+  // alone.
+  Result<SamplerTrace> Trace(std::span<const float> logits, std::span<const int32_t> history,
+                             uint32_t generated, std::span<const int32_t> end_ids, int32_t asked);
+
   // What the last Next drew from, with weights; empty when it was greedy. Valid until the next
   // call.
   std::span<const Candidate> kept() const { return kept_; }
@@ -49,7 +83,11 @@ class Sampler {
   // Fills scores_: the logits after biases, penalties and bans.
   void Score(std::span<const float> logits, std::span<const int32_t> history, uint32_t generated,
              std::span<const int32_t> end_ids);
-  // One draw from the candidates that the truncations leave; -1 when every token is masked.
+  // The candidates that the truncations leave of scores_; none when every token is masked.
+  // `observe(step, candidates)` sees what each step in effect left, with weights.
+  template <typename Observer>
+  std::span<Candidate> Truncate(Observer observe);
+  // One draw from those; -1 when there are none.
   int32_t Draw();
   void FillLogprobs(std::span<const float> logits, Sample* sample);
 
