@@ -30,6 +30,7 @@ constexpr KernelTable MakeTable(const char* name, const char* dot) {
       .rotate_pairs = RotatePairs,
       .store_kv = StoreKv,
       .attention = Attention<Lanes>,
+      .attention_weights = AttentionWeights<Lanes>,
       .exp = ExpRow<Lanes>,
       .all_finite = AllFinite<Lanes>,
   };

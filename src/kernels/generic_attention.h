@@ -216,6 +216,22 @@ void Attention(const AttentionShape& shape, const float* qkv, const float* k_cac
   }
 }
 
+template <typename S>
+void AttentionWeights(const AttentionShape& shape, const float* qkv, const float* k_cache,
+                      uint32_t head_begin, uint32_t head_end, float* scores, float* weights) {
+  const size_t padded = PaddedRows(shape.context);
+  const uint32_t rows = shape.first_position + shape.queries;
+  const float* last = qkv + (shape.queries - 1) * shape.qkv_width();
+  const uint32_t group = shape.n_heads / shape.n_kv_heads;
+  for (uint32_t head = head_begin; head < head_end; ++head) {
+    Scores<S, 1>(last + size_t{head} * shape.head_size, 0,
+                 k_cache + head / group * padded * shape.head_size, shape.head_size,
+                 static_cast<uint32_t>(PaddedRows(rows) / kRowGroup), scores, padded);
+    const float inverse = Softmax<S>(scores, rows);
+    for (uint32_t r = 0; r < rows; ++r) weights[size_t{head} * rows + r] = scores[r] * inverse;
+  }
+}
+
 inline void StoreKv(const AttentionShape& shape, const float* qkv, uint32_t head_begin,
                     uint32_t head_end, float* k_cache, float* v_cache) {
   const size_t padded = PaddedRows(shape.context);

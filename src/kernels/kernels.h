@@ -112,6 +112,11 @@ struct KernelTable {
                     const float* v_cache, uint32_t head_begin, uint32_t head_end, float* scores,
                     float* out);
 
+  // For whoever wants to see them: the weights that `attention` gives the rows before and at its
+  // last query, softmax(q k^T / sqrt(head_size)). weights: [n_heads, first_position + queries]
+  void (*attention_weights)(const AttentionShape& shape, const float* qkv, const float* k_cache,
+                            uint32_t head_begin, uint32_t head_end, float* scores, float* weights);
+
   void (*exp)(float* x, size_t count);  // x = Exp(x) (base/math.h) in vectors, the same bits
   bool (*all_finite)(const float* x, size_t count);
 };

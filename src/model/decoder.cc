@@ -15,22 +15,52 @@ namespace parley {
 
 Status Decoder::Forward(std::span<const int32_t> tokens, LogitsOf which, std::span<float> logits) {
   TRY(CheckArguments(tokens, which, logits.size()));
+  return Append({tokens, which, logits, nullptr});
+}
+
+Status Decoder::ForwardTraced(int32_t token, const PassTrace& trace) {
+  TRY(CheckArguments({&token, 1}, LogitsOf::kNone, 0));
+  TRY(CheckTrace(config_, length_, trace));
+  return Append({{&token, 1}, LogitsOf::kNone, {}, &trace});
+}
+
+Status Decoder::Append(const Call& call) {
+  OnThreads([&](const ThreadOps& ops) { RunThread(call, ops); });
+  TRY(CheckOutput(call.logits));
+  length_ += static_cast<uint32_t>(call.tokens.size());
+  return {};
+}
+
+Status Decoder::Unembed(std::span<const float> residual, std::span<float> logits) {
+  if (residual.size() != config_.width || logits.size() != config_.vocab_size) {
+    return MakeError(Code::kBadArg, "a row of " + std::to_string(residual.size()) +
+                                        " values cannot become " + std::to_string(logits.size()) +
+                                        " logits");
+  }
+  OnThreads([&](const ThreadOps& ops) { Logits(residual.data(), 1, logits.data(), ops); });
+  return CheckOutput(logits);
+}
+
+template <typename Work>
+void Decoder::OnThreads(const Work& work) {
   for (ThreadScratch& thread : scratch_.threads) *thread.finite = 1;
-  Call call{this, tokens, which, logits.data()};
+  struct Context {
+    Decoder* model;
+    const Work* work;
+  } context{this, &work};
   pool_->Run(
-      [](void* context, uint32_t thread, uint32_t threads) {
-        const Call& this_call = *static_cast<const Call*>(context);
-        Decoder* model = this_call.model;
-        model->RunThread(this_call,
-                         {model->kernels_, model->pool_, &model->scratch_, thread, threads});
+      [](void* pointer, uint32_t thread, uint32_t threads) {
+        const auto& [model, run] = *static_cast<const Context*>(pointer);
+        (*run)(ThreadOps(model->kernels_, model->pool_, &model->scratch_, thread, threads));
       },
-      &call);
+      &context);
+}
+
+Status Decoder::CheckOutput(std::span<float> logits) const {
   for (const ThreadScratch& thread : scratch_.threads) {
-    if (*thread.finite == 0) {
-      return MakeError(Code::kNonfinite, "the model's output is not finite at position " +
-                                             std::to_string(length_ + tokens.size() - 1) +
-                                             " or before");
-    }
+    if (*thread.finite != 0) continue;
+    return MakeError(Code::kNonfinite, "the model computed a number that is not finite, after " +
+                                           std::to_string(length_) + " tokens");
   }
   // Rows of the embedding that the tokenizer has no token for must never be chosen.
   for (size_t row = 0; row < logits.size(); row += config_.vocab_size) {
@@ -38,7 +68,6 @@ Status Decoder::Forward(std::span<const int32_t> tokens, LogitsOf which, std::sp
     std::fill(begin + usable_ids_, begin + config_.vocab_size,
               -std::numeric_limits<float>::infinity());
   }
-  length_ += static_cast<uint32_t>(tokens.size());
   return {};
 }
 
@@ -48,7 +77,11 @@ void Decoder::RunThread(const Call& call, const ThreadOps& ops) {
     const Batch batch{call.tokens.data() + done, std::min(kBatchTokens, n_tokens - done),
                       length_ + done};
     Embed(batch, ops);
-    for (uint32_t layer = 0; layer < config_.n_layers; ++layer) Layer(layer, batch, ops);
+    if (call.trace != nullptr) ShowResidual(0, batch, *call.trace, ops);
+    for (uint32_t layer = 0; layer < config_.n_layers; ++layer) {
+      Layer(layer, batch, ops);
+      if (call.trace != nullptr) Show(layer, batch, *call.trace, ops);
+    }
 
     const Range mine = ops.Mine(batch.rows);
     const float* my_rows = scratch_.residual + size_t{mine.begin} * config_.width;
@@ -56,12 +89,38 @@ void Decoder::RunThread(const Call& call, const ThreadOps& ops) {
       *ops.scratch().finite = 0;
     }
     if (call.which == LogitsOf::kAll) {
-      Logits(scratch_.residual, batch.rows, call.logits + size_t{done} * config_.vocab_size, ops);
+      Logits(scratch_.residual, batch.rows, call.logits.data() + size_t{done} * config_.vocab_size,
+             ops);
     } else if (call.which == LogitsOf::kLast && done + batch.rows == n_tokens) {
-      Logits(scratch_.residual + size_t{batch.rows - 1} * config_.width, 1, call.logits, ops);
+      Logits(scratch_.residual + size_t{batch.rows - 1} * config_.width, 1, call.logits.data(),
+             ops);
     }
     ops.Meet();  // before the next batch overwrites the residual stream
   }
+}
+
+// What a layer did with the batch's last row: its queries are where the layer left them, its keys
+// in the cache.
+void Decoder::Show(uint32_t layer, const Batch& batch, const PassTrace& trace,
+                   const ThreadOps& ops) {
+  const Range heads = ops.Mine(config_.n_heads);
+  if (!trace.attention.empty() && heads.begin < heads.end) {
+    const size_t positions = size_t{batch.position} + batch.rows;
+    kernels_.attention_weights(ShapeOf(batch), scratch_.qkv, cache_.keys(layer), heads.begin,
+                               heads.end, ops.scratch().scores,
+                               trace.attention.data() + layer * config_.n_heads * positions);
+  }
+  ShowResidual(layer + 1, batch, trace, ops);
+  ops.Meet();  // before the next layer overwrites the queries
+}
+
+// After `layers` layers. One thread copies.
+void Decoder::ShowResidual(uint32_t layers, const Batch& batch, const PassTrace& trace,
+                           const ThreadOps& ops) {
+  const Range one = ops.Mine(1);
+  if (trace.residual.empty() || one.begin == one.end) return;
+  const float* row = scratch_.residual + size_t{batch.rows - 1} * config_.width;
+  std::copy(row, row + config_.width, trace.residual.data() + size_t{layers} * config_.width);
 }
 
 // logits = Output(residual) W_head^T: a score for every token that could come next. logits: [rows,

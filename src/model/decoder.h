@@ -34,6 +34,8 @@ class Decoder : public LanguageModel {
   uint32_t length() const override { return length_; }
   void Truncate(uint32_t length) override;
   Status Forward(std::span<const int32_t> tokens, LogitsOf which, std::span<float> logits) override;
+  Status ForwardTraced(int32_t token, const PassTrace& trace) override;
+  Status Unembed(std::span<const float> residual, std::span<float> logits) override;
 
  protected:
   // Up to kBatchTokens tokens on their way through the layers.
@@ -72,14 +74,23 @@ class Decoder : public LanguageModel {
  private:
   // One Forward, as its threads see it.
   struct Call {
-    Decoder* model;
     std::span<const int32_t> tokens;
     LogitsOf which;
-    float* logits;
+    std::span<float> logits;
+    const PassTrace* trace;  // null: nobody looks on
   };
 
   Status CheckArguments(std::span<const int32_t> tokens, LogitsOf which, size_t n_logits) const;
+  Status Append(const Call& call);
+  // Runs work(ops) on every thread.
+  template <typename Work>
+  void OnThreads(const Work& work);
+  // After that: kNonfinite when a thread found such a number; ids without a token are masked.
+  Status CheckOutput(std::span<float> logits) const;
   void RunThread(const Call& call, const ThreadOps& ops);
+  void Show(uint32_t layer, const Batch& batch, const PassTrace& trace, const ThreadOps& ops);
+  void ShowResidual(uint32_t layers, const Batch& batch, const PassTrace& trace,
+                    const ThreadOps& ops);
   void Logits(const float* residual, uint32_t rows, float* logits, const ThreadOps& ops);
 
   ThreadPool* pool_;

@@ -29,9 +29,9 @@ inline Matrix Apply(const Linear& linear, const Matrix& x) {
 
 // Causal attention of one head. Row i of the queries is at position first + i and sees keys 0 ...
 // first + i.
-//   softmax(Q K^T / sqrt(head_size)) V    (Vaswani et al. 2017, equation 1)
-template <typename Queries, typename Keys, typename Values>
-Matrix AttendHead(const Queries& queries, const Keys& keys, const Values& values, uint32_t first) {
+//   softmax(Q K^T / sqrt(head_size)), times V: attention    (Vaswani et al. 2017, equation 1)
+template <typename Queries, typename Keys>
+Matrix AttentionWeights(const Queries& queries, const Keys& keys, uint32_t first) {
   Matrix scores = queries * keys.transpose();
   scores /= std::sqrt(static_cast<float>(queries.cols()));
   for (Eigen::Index i = 0; i < scores.rows(); ++i) {
@@ -41,7 +41,7 @@ Matrix AttendHead(const Queries& queries, const Keys& keys, const Values& values
     seen /= seen.sum();
     scores.row(i).tail(scores.cols() - visible).setZero();
   }
-  return scores * values;
+  return scores;
 }
 
 }  // namespace parley::reference

@@ -57,10 +57,13 @@ Status Model::CheckArguments(std::span<const int32_t> tokens, LogitsOf which,
   return {};
 }
 
-Model::Cache Model::CacheOf(size_t layer) {
+Model::Cache Model::CacheOf(size_t layer, const PassTrace& trace) {
   const size_t offset = layer * context_ * config_.kv_width();
+  float* attention = trace.attention.empty()
+                         ? nullptr
+                         : trace.attention.data() + layer * config_.n_heads * (length_ + 1);
   return {MatrixView(keys_.data() + offset, context_, config_.kv_width()),
-          MatrixView(values_.data() + offset, context_, config_.kv_width())};
+          MatrixView(values_.data() + offset, context_, config_.kv_width()), attention};
 }
 
 Matrix Model::Attend(const Matrix& query, const Matrix& key, const Matrix& value,
@@ -74,39 +77,73 @@ Matrix Model::Attend(const Matrix& query, const Matrix& key, const Matrix& value
   Matrix attended(rows, query.cols());
   for (Eigen::Index head = 0; head < config_.n_heads; ++head) {
     const Eigen::Index column = head / group * head_size;
+    const Matrix weights =
+        AttentionWeights(query.middleCols(head * head_size, head_size),
+                         cache.keys.block(0, column, length + rows, head_size), length_);
     attended.middleCols(head * head_size, head_size) =
-        AttendHead(query.middleCols(head * head_size, head_size),
-                   cache.keys.block(0, column, length + rows, head_size),
-                   cache.values.block(0, column, length + rows, head_size), length_);
+        weights * cache.values.block(0, column, length + rows, head_size);
+    if (cache.attention != nullptr) {
+      MatrixView(cache.attention + head * (length + 1), 1, length + 1) = weights;
+    }
   }
   return attended;
 }
 
 Status Model::Forward(std::span<const int32_t> tokens, LogitsOf which, std::span<float> logits) {
   TRY(CheckArguments(tokens, which, logits.size()));
+  return Append(tokens, which, logits, {});
+}
+
+Status Model::ForwardTraced(int32_t token, const PassTrace& trace) {
+  TRY(CheckArguments({&token, 1}, LogitsOf::kNone, 0));
+  TRY(CheckTrace(config_, length_, trace));
+  return Append({&token, 1}, LogitsOf::kNone, {}, trace);
+}
+
+Status Model::Append(std::span<const int32_t> tokens, LogitsOf which, std::span<float> logits,
+                     const PassTrace& trace) {
   const auto count = static_cast<Eigen::Index>(tokens.size());
   const auto width = static_cast<Eigen::Index>(config_.width);
+  const auto show = [&](size_t layers, const Matrix& x) {
+    if (!trace.residual.empty()) {
+      MatrixView(trace.residual.data() + layers * config_.width, 1, width) = x.bottomRows(1);
+    }
+  };
 
   const ConstMatrixView embedding(weights_.token_embedding.data(), config_.vocab_size, width);
   Matrix x(count, width);
   for (Eigen::Index i = 0; i < count; ++i) x.row(i) = embedding.row(tokens[static_cast<size_t>(i)]);
   AddPositions(&x);
-  for (size_t l = 0; l < weights_.layers.size(); ++l) AddLayer(weights_.layers[l], CacheOf(l), &x);
+  show(0, x);
+  for (size_t l = 0; l < weights_.layers.size(); ++l) {
+    AddLayer(weights_.layers[l], CacheOf(l, trace), &x);
+    show(l + 1, x);
+  }
   if (!x.allFinite())
     return MakeError(Code::kNonfinite, "the model computed a number that is none");
-
   if (which != LogitsOf::kNone) {
-    const Eigen::Index rows = which == LogitsOf::kLast ? 1 : count;
-    const Matrix hidden = Normalize(x.bottomRows(rows), weights_.output_norm);
-    const float* head = config_.tied_head ? weights_.token_embedding.data() : weights_.head.data();
-    MatrixView out(logits.data(), rows, config_.vocab_size);
-    out.noalias() = hidden * ConstMatrixView(head, config_.vocab_size, width).transpose();
-    if (!out.allFinite()) return MakeError(Code::kNonfinite, "a logit is not a finite number");
-    out.rightCols(config_.vocab_size - usable_ids_)
-        .setConstant(-std::numeric_limits<float>::infinity());
+    TRY(Head(x.bottomRows(which == LogitsOf::kLast ? 1 : count), logits.data()));
   }
   length_ += static_cast<uint32_t>(tokens.size());
   return {};
+}
+
+Status Model::Head(const Matrix& x, float* logits) const {
+  const Matrix hidden = Normalize(x, weights_.output_norm);
+  const float* head = config_.tied_head ? weights_.token_embedding.data() : weights_.head.data();
+  MatrixView out(logits, x.rows(), config_.vocab_size);
+  out.noalias() = hidden * ConstMatrixView(head, config_.vocab_size, config_.width).transpose();
+  if (!out.allFinite()) return MakeError(Code::kNonfinite, "a logit is not a finite number");
+  out.rightCols(config_.vocab_size - usable_ids_)
+      .setConstant(-std::numeric_limits<float>::infinity());
+  return {};
+}
+
+Status Model::Unembed(std::span<const float> residual, std::span<float> logits) {
+  if (residual.size() != config_.width || logits.size() != config_.vocab_size) {
+    return MakeError(Code::kBadArg, "wrong sizes of a row or its logits");
+  }
+  return Head(ConstMatrixView(residual.data(), 1, config_.width), logits.data());
 }
 
 }  // namespace parley::reference

@@ -29,12 +29,15 @@ class Model : public LanguageModel {
   // As LanguageModel says, but for this: Eigen sums in an order of its own that depends on how many
   // rows there are, so that a row's last bits depend on how the tokens were split into calls.
   Status Forward(std::span<const int32_t> tokens, LogitsOf which, std::span<float> logits) override;
+  Status ForwardTraced(int32_t token, const PassTrace& trace) override;
+  Status Unembed(std::span<const float> residual, std::span<float> logits) override;
 
  protected:
   // Keys and values of one layer: [context, kv_width].
   struct Cache {
     MatrixView keys;
     MatrixView values;
+    float* attention;  // [n_heads, length() + 1] of one row, to be shown; or null
   };
   Model(const ModelConfig& config, Weights weights)
       : config_(config), weights_(std::move(weights)) {}
@@ -45,7 +48,7 @@ class Model : public LanguageModel {
   virtual void AddLayer(const Layer& layer, Cache cache, Matrix* x) const = 0;
   virtual Matrix Normalize(const Matrix& x, const Norm& norm) const = 0;
 
-  // Appends keys and values to the cache and attends with every head of the queries, each over the
+  // Appends keys and values to the cache, attends with every head of the queries, each over the
   // keys and values of its group. query: [rows, width]; key, value: [rows, kv_width]
   Matrix Attend(const Matrix& query, const Matrix& key, const Matrix& value, Cache cache) const;
 
@@ -54,7 +57,11 @@ class Model : public LanguageModel {
 
  private:
   Status CheckArguments(std::span<const int32_t> tokens, LogitsOf which, size_t n_logits) const;
-  Cache CacheOf(size_t layer);
+  Status Append(std::span<const int32_t> tokens, LogitsOf which, std::span<float> logits,
+                const PassTrace& trace);
+  Cache CacheOf(size_t layer, const PassTrace& trace);
+  // logits: [x.rows(), vocab_size]
+  Status Head(const Matrix& x, float* logits) const;
 
   uint32_t context_ = 0;
   uint32_t usable_ids_ = 0;

@@ -57,6 +57,13 @@ class ScriptedModel final : public LanguageModel {
     logits[static_cast<size_t>(next)] = kSure;
     return {};
   }
+  // Sessions have nobody look on.
+  Status ForwardTraced(int32_t, const PassTrace&) override {
+    return MakeError(Code::kBadState, "a script has no layers");
+  }
+  Status Unembed(std::span<const float>, std::span<float>) override {
+    return MakeError(Code::kBadState, "a script has no layers");
+  }
 
   std::vector<int32_t> tokens;  // in the cache
   std::vector<size_t> steps;    // tokens of each Forward since Say

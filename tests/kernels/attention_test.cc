@@ -187,6 +187,47 @@ TEST_CASE("attention: rows beyond the position are dropped, whatever they hold")
   }
 }
 
+TEST_CASE("attention_weights: the softmax of the last query's scores, the weights of attention") {
+  for (const KernelTable* table : test::TablesUnderTest()) {
+    for (const Heads& heads : kHeads) {
+      INFO(table->name << ", " << heads.queries << " heads over " << heads.keys);
+      for (const uint32_t rows : {1u, 3u, 4u, 5u, 37u}) {
+        AttentionShape shape = heads.Shape(32, 37);
+        const std::vector<float> qkv = RandomRows(rows, shape, rows);
+        Cache cache = PoisonedCache(shape);
+        std::vector<float> out(rows * shape.width());
+        Append(*table, shape, qkv, 0, rows, 3, &cache, &out);
+        shape.queries = rows;
+        std::vector<float> scores(AttentionScratchFloats(shape.context), std::nanf(""));
+        std::vector<float> weights(size_t{shape.n_heads} * rows, std::nanf(""));
+        for (uint32_t head = 0; head < shape.n_heads; ++head) {
+          table->attention_weights(shape, qkv.data(), cache.k.data(), head, head + 1, scores.data(),
+                                   weights.data());
+        }
+        for (uint32_t head = 0; head < shape.n_heads; ++head) {
+          const float* q = qkv.data() + (rows - 1) * shape.qkv_width() + head * 32;
+          const size_t key_offset =
+              shape.width() + head / (heads.queries / heads.keys) * size_t{32};
+          std::vector<double> exact(rows);
+          double sum = 0;
+          for (uint32_t row = 0; row < rows; ++row) {
+            const float* k = qkv.data() + row * shape.qkv_width() + key_offset;
+            double score = 0;
+            for (uint32_t i = 0; i < 32; ++i) score += double{q[i]} * double{k[i]};
+            sum += exact[row] = std::exp(score / std::sqrt(32.0));
+          }
+          // The relative error of a weight that the first test derives, with d = 32.
+          const double relative = 2 * 4 * 32 * std::sqrt(32.0) * 0x1p-24 + (2 * 37 + 12) * 0x1p-24;
+          for (uint32_t row = 0; row < rows; ++row) {
+            const double weight = exact[row] / sum;
+            REQUIRE(std::abs(double{weights[head * rows + row]} - weight) <= 2 * relative * weight);
+          }
+        }
+      }
+    }
+  }
+}
+
 TEST_CASE("attention: one far larger score takes all the weight, without overflow") {
   for (const KernelTable* table : test::TablesUnderTest()) {
     INFO(table->name);

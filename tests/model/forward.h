@@ -77,6 +77,57 @@ inline void CheckSameLogitsHoweverComputed(const TestModel& model) {
   }
 }
 
+// What a pass shows is the same bits for every kernel table and number of threads; the cache is
+// then as after Forward, weights add up to 1, and the last row of the residual stream gives the
+// logits.
+inline void CheckTracedPass(const TestModel& model) {
+  const std::vector<uint8_t> file = model.Build();
+  const std::vector<int32_t> tokens = Tokens(70, model.vocab);
+  const std::span<const int32_t> before = std::span(tokens).first(41);
+  const size_t attention_size = size_t{model.n_layers} * model.n_heads * 42;
+  std::vector<float> attention(attention_size), residual((model.n_layers + 1) * model.width);
+  const auto reference = Load(file, {.kernels = AllKernels()[0]});
+  const std::vector<float> expected = AllLogits(reference->model.get(), tokens, tokens.size());
+  const auto row = [&](size_t i) {
+    return std::span(expected).subspan(i * model.vocab, model.vocab);
+  };
+  bool first = true;
+  for (const KernelTable* kernels : AllKernels()) {
+    for (const uint32_t threads : ThreadCounts()) {
+      INFO(kernels->name << ", " << threads << " threads");
+      const auto engine = Load(file, {.threads = threads, .kernels = kernels});
+      REQUIRE(engine->model->Forward(before, LogitsOf::kNone, {}).ok());
+      std::vector<float> shown(attention_size), stream(residual.size()), logits(model.vocab);
+      REQUIRE(engine->model->ForwardTraced(tokens[41], {shown, stream}).ok());
+      CHECK(engine->model->length() == 42);
+      if (first) {
+        attention = shown;
+        residual = stream;
+      }
+      first = false;
+      CHECK(SameBits(shown, attention));
+      CHECK(SameBits(stream, residual));
+      REQUIRE(engine->model->Unembed(std::span(stream).last(model.width), logits).ok());
+      CHECK(SameBits(logits, row(41)));
+      REQUIRE(engine->model->Forward({&tokens[42], 1}, LogitsOf::kLast, logits).ok());
+      CHECK(SameBits(logits, row(42)));
+    }
+  }
+  for (size_t head = 0; head < attention_size; head += 42) {
+    double sum = 0;
+    for (size_t i = 0; i < 42; ++i) sum += static_cast<double>(attention[head + i]);
+    CHECK(std::abs(sum - 1) < 1e-5);  // 42 roundings of numbers below 1, in f32
+  }
+  LanguageModel& any = *reference->model;
+  any.Truncate(41);
+  CHECK(any.ForwardTraced(tokens[41], {std::span(attention).first(41), {}}).error().code ==
+        Code::kBadArg);
+  CHECK(any.ForwardTraced(-1, {}).error().code == Code::kBadArg);
+  CHECK(any.Unembed(residual, {}).error().code == Code::kBadArg);
+  CHECK(any.length() == 41);
+  CHECK(any.ForwardTraced(tokens[41], {}).ok());
+}
+
 // How far logits are from exact ones: the largest difference in units of the exact ones' deviation.
 // exact: by token, [vocab]
 inline double LargestError(std::span<const float> logits,

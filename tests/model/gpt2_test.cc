@@ -16,6 +16,7 @@ using parley::DType;
 using parley::LogitsOf;
 using parley::test::AllLogits;
 using parley::test::CheckSameLogitsHoweverComputed;
+using parley::test::CheckTracedPass;
 using parley::test::LargestError;
 using parley::test::Load;
 using parley::test::SameBits;
@@ -144,6 +145,10 @@ TEST_CASE("a row's logits do not depend on kernels, threads or how the tokens we
   for (const DType type : {DType::kQ8_0, DType::kQ4_0}) {
     CheckSameLogitsHoweverComputed({.n_layers = 3, .n_heads = 2, .context = 160, .matrices = type});
   }
+}
+
+TEST_CASE("a pass that is looked at computes what any other does") {
+  CheckTracedPass({.n_layers = 3, .untied = true});
 }
 
 TEST_CASE("the logits of the last row are the last of all") {

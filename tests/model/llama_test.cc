@@ -14,6 +14,7 @@ using parley::DType;
 using parley::LogitsOf;
 using parley::test::AllLogits;
 using parley::test::CheckSameLogitsHoweverComputed;
+using parley::test::CheckTracedPass;
 using parley::test::LargestError;
 using parley::test::Load;
 using parley::test::LoadBytes;
@@ -167,6 +168,10 @@ TEST_CASE("llama: a row's logits do not depend on kernels, threads or how the to
     model.matrices = type;
     CheckSameLogitsHoweverComputed(model);
   }
+}
+
+TEST_CASE("llama: a pass that is looked at computes what any other does") {
+  CheckTracedPass(Small());
 }
 
 TEST_CASE("llama: after Truncate the forgotten tokens have no influence") {

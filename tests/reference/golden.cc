@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 #include <iterator>
+#include <limits>
 #include <nlohmann/json.hpp>
 
 namespace parley {
@@ -116,6 +117,35 @@ GoldenReport CompareWithGolden(LanguageModel& model, const Tokenizer& tokenizer,
     comparison.Prompt(golden.at("prompts").at(i), ReadTensor(logits, std::to_string(i)));
   }
   return report;
+}
+
+AttentionPair GoldenAttention(LanguageModel& model, const std::string& golden_json,
+                              const std::string& weights) {
+  const json golden = json::parse(ReadFile(golden_json));
+  const std::string file = ReadFile(weights);
+  const ModelConfig& config = model.config();
+  AttentionPair pair;
+  for (size_t i = 0; i < golden.at("prompts").size(); ++i) {
+    const std::vector<int32_t> ids = golden.at("prompts").at(i).at("prompt_ids");
+    const std::span<const int32_t> before(ids.data(), ids.size() - 1);
+    std::vector<float> shown(size_t{config.n_layers} * config.n_heads * ids.size());
+    model.Truncate(0);
+    if (!before.empty() && !model.Forward(before, LogitsOf::kNone, {}).ok()) return {};
+    if (!model.ForwardTraced(ids.back(), {shown, {}}).ok()) return {};
+    const std::vector<float> expected = ReadTensor(file, std::to_string(i));
+    pair.model.insert(pair.model.end(), shown.begin(), shown.end());
+    pair.golden.insert(pair.golden.end(), expected.begin(), expected.end());
+  }
+  return pair;
+}
+
+double LargestDifference(std::span<const float> a, std::span<const float> b) {
+  if (a.size() != b.size()) return std::numeric_limits<double>::infinity();
+  double largest = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(double{a[i]} - double{b[i]}));
+  }
+  return largest;
 }
 
 }  // namespace parley

@@ -2,6 +2,7 @@
 // greedy continuations.
 #pragma once
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -24,5 +25,17 @@ struct GoldenReport {
 GoldenReport CompareWithGolden(LanguageModel& model, const Tokenizer& tokenizer,
                                const std::string& golden_json, const std::string& last_logits,
                                double tolerance);
+
+// The weights of every layer and head for the last token of each golden prompt, prompt after
+// prompt: as `model` has them, and as `weights` does, the file that scripts/golden_attention.py
+// writes.
+struct AttentionPair {
+  std::vector<float> model;
+  std::vector<float> golden;
+};
+AttentionPair GoldenAttention(LanguageModel& model, const std::string& golden_json,
+                              const std::string& weights);
+// The largest difference; infinity when there are not as many of both.
+double LargestDifference(std::span<const float> a, std::span<const float> b);
 
 }  // namespace parley
