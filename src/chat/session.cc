@@ -6,6 +6,7 @@
 #include <chrono>
 #include <optional>
 
+#include "chat/cached_model.h"
 #include "chat/stop_text.h"
 #include "kernels/kernels.h"
 #include "tokenizer/utf8.h"
@@ -33,8 +34,7 @@ struct Prompt {
 class SessionImpl final : public Session {
  public:
   SessionImpl(const SessionModel& model, Buffer<float> logits)
-      : model_(model), logits_(std::move(logits)), stop_text_({}) {
-    cached_.reserve(model.model->context());
+      : model_(model), logits_(std::move(logits)), cache_(model.model), stop_text_({}) {
     for (uint32_t id = 0; id < model.tokenizer->size(); ++id) {
       longest_token_ =
           std::max(longest_token_, model.tokenizer->Bytes(static_cast<int32_t>(id)).size());
@@ -44,6 +44,9 @@ class SessionImpl final : public Session {
   Status BeginChat(std::span<const Message> messages, const GenerationOptions& options) override;
   Status BeginCompletion(std::string_view prompt, bool parse_special,
                          const GenerationOptions& options) override;
+  Status BeginReview(std::span<const int32_t> reply_ids, std::string_view reply_text) override;
+  Status BeginTextReview(std::string_view text, const GenerationOptions& options) override;
+  Review* review() override { return review_ ? &*review_ : nullptr; }
   Event Next() override;
   void Cancel() override { cancelled_ = state_ != State::kIdle; }
 
@@ -55,24 +58,25 @@ class SessionImpl final : public Session {
  private:
   enum class State { kIdle, kPrefill, kDecode, kFinished };
 
+  void Stop();
   Status CheckOptions(const GenerationOptions& options) const;
   Status Start(Prompt prompt, const GenerationOptions& options);
-  void ReuseCache();
   Status Forward(std::span<const int32_t> ids, LogitsOf which);
   uint32_t PrefillStep() const;
   Event Prefill();
   Event Decode();
   Event Done(FinishReason reason);
   Event Fail(Error error);
+  Status StartReview(ReviewedText reviewed);
   void ReserveText();
   bool AddText(int32_t id);  // true when a stop text was found
   void TrimSpace();
 
   SessionModel model_;
-  Buffer<float> logits_;         // [vocab_size]: what the cached tokens predict
-  std::vector<int32_t> cached_;  // what the KV cache holds
-  double ms_per_token_ = 0;      // of prefill, measured; 0: not yet
-  size_t longest_token_ = 0;     // bytes
+  Buffer<float> logits_;  // [vocab_size]: what the cached tokens predict
+  CachedModel cache_;
+  double ms_per_token_ = 0;   // of prefill, measured; 0: not yet
+  size_t longest_token_ = 0;  // bytes
 
   State state_ = State::kIdle;
   bool cancelled_ = false;
@@ -91,15 +95,22 @@ class SessionImpl final : public Session {
   bool trim_space_ = false;  // still to be done
   std::string decoded_;      // whole characters of one token
   std::string text_;         // what the last event showed
+  std::optional<Review> review_;
 };
 
+void SessionImpl::Stop() {
+  state_ = State::kIdle;
+  review_.reset();
+}
+
+// What every Begin needs, whatever it begins.
 Status SessionImpl::CheckOptions(const GenerationOptions& options) const {
   if (!options.has_seed) return MakeError(Code::kBadArg, "option seed is not set");
   return ValidateOptions(options, model_.model->config().vocab_size);
 }
 
 Status SessionImpl::BeginChat(std::span<const Message> messages, const GenerationOptions& options) {
-  state_ = State::kIdle;
+  Stop();
   TRY(CheckOptions(options));
   const bool begin_token = model_.add_bos && model_.bos_id >= 0;
   PromptBudget budget = PromptBudgetOf(model_.model->context(), options);
@@ -122,7 +133,7 @@ Status SessionImpl::BeginChat(std::span<const Message> messages, const Generatio
 
 Status SessionImpl::BeginCompletion(std::string_view text, bool parse_special,
                                     const GenerationOptions& options) {
-  state_ = State::kIdle;
+  Stop();
   TRY(CheckOptions(options));
   Prompt prompt;
   if (model_.add_bos && model_.bos_id >= 0) prompt.ids.push_back(model_.bos_id);
@@ -186,9 +197,10 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
   ReserveText();
   trim_space_ = prompt_.trim_space;
   cancelled_ = false;
-  ReuseCache();
+  // The prompt's last token always runs, since its logits are needed.
+  cache_.Keep(std::span<const int32_t>(prompt_.ids).first(prompt_tokens - 1));
   usage_ = {.prompt_tokens = prompt_tokens,
-            .cached_tokens = static_cast<uint32_t>(cached_.size()),
+            .cached_tokens = cache_.length(),
             .completion_tokens = 0,
             .context = context,
             .threads = model_.threads == nullptr ? 1 : model_.threads->decode.threads()};
@@ -211,16 +223,6 @@ void SessionImpl::ReserveText() {
   text_.reserve(most + longest_stop);
 }
 
-// Keeps what the cache and the prompt have in common at their beginning; but the prompt's last
-// token always runs, since its logits are needed.
-void SessionImpl::ReuseCache() {
-  size_t common = 0;
-  const size_t most = std::min(cached_.size(), prompt_.ids.size() - 1);
-  while (common < most && cached_[common] == prompt_.ids[common]) ++common;
-  cached_.resize(common);
-  model_.model->Truncate(static_cast<uint32_t>(common));
-}
-
 // Appends `ids` with as many threads as suit that kind of work, and measures how long it takes.
 Status SessionImpl::Forward(std::span<const int32_t> ids, LogitsOf which) {
   TunedThreads* threads = model_.threads;
@@ -231,9 +233,8 @@ Status SessionImpl::Forward(std::span<const int32_t> ids, LogitsOf which) {
   }
   const std::span<float> logits = which == LogitsOf::kNone ? std::span<float>() : logits_.span();
   const double begin_ms = NowMs();
-  TRY(model_.model->Forward(ids, which, logits));
+  TRY(cache_.Forward(ids, which, logits));
   const double ms = NowMs() - begin_ms;
-  cached_.insert(cached_.end(), ids.begin(), ids.end());
   if (state_ == State::kDecode) {
     if (tuner != nullptr) tuner->Record(ms);
   } else {
@@ -254,6 +255,47 @@ uint32_t SessionImpl::PrefillStep() const {
       std::clamp(kPrefillStepMs / ms_per_token_, 1.0, static_cast<double>(kMaxPrefillStep)));
 }
 
+Status SessionImpl::BeginReview(std::span<const int32_t> reply_ids, std::string_view reply_text) {
+  if (state_ != State::kPrefill || cancelled_) {
+    return MakeError(Code::kBadState, "no prompt was begun that a reply could follow");
+  }
+  ReviewedText reviewed{.ids = prompt_.ids,
+                        .begin = prompt_.ids.size(),
+                        .words = prompt_.words,
+                        .end_ids = end_ids_,
+                        .options = options_};
+  reviewed.ids.insert(reviewed.ids.end(), reply_ids.begin(), reply_ids.end());
+  if (reply_ids.empty()) {
+    const std::string text = (prompt_.trim_space ? " " : "") + std::string(reply_text);
+    TRY(model_.tokenizer->Encode(text, false, &reviewed.ids));
+  }
+  const uint32_t context = model_.model->context();
+  if (reviewed.ids.size() > context) {
+    return MakeError(Code::kContextFull, "prompt and reply have " +
+                                             std::to_string(reviewed.ids.size()) + " tokens; " +
+                                             std::to_string(context) + " are available");
+  }
+  return StartReview(std::move(reviewed));
+}
+
+Status SessionImpl::BeginTextReview(std::string_view text, const GenerationOptions& options) {
+  Stop();
+  TRY(CheckOptions(options));
+  ReviewedText reviewed;
+  TRY(model_.tokenizer->Encode(text, false, &reviewed.ids));
+  reviewed.options = options;
+  reviewed.end_ids = ReplyEndOf(ChatFormat::kCompletion, *model_.tokenizer, model_.eos_id).ids;
+  return StartReview(std::move(reviewed));
+}
+
+Status SessionImpl::StartReview(ReviewedText reviewed) {
+  Stop();
+  TRY_ASSIGN(Review review,
+             Review::Make(&cache_, model_.threads, model_.tokenizer, std::move(reviewed)));
+  review_.emplace(std::move(review));
+  return {};
+}
+
 Event SessionImpl::Next() {
   text_.clear();
   if (state_ == State::kIdle) {
@@ -272,7 +314,7 @@ Event SessionImpl::Next() {
 
 Event SessionImpl::Prefill() {
   const std::span<const int32_t> rest =
-      std::span<const int32_t>(prompt_.ids).subspan(cached_.size());
+      std::span<const int32_t>(prompt_.ids).subspan(cache_.length());
   const std::span<const int32_t> ids = rest.first(std::min<size_t>(PrefillStep(), rest.size()));
   const bool last = ids.size() == rest.size();
   if (Status status = Forward(ids, last ? LogitsOf::kLast : LogitsOf::kNone); !status.ok()) {
@@ -281,7 +323,7 @@ Event SessionImpl::Prefill() {
   if (last) state_ = State::kDecode;
   Event event;
   event.kind = Event::Kind::kPrefill;
-  event.prefilled = static_cast<uint32_t>(cached_.size());
+  event.prefilled = cache_.length();
   return event;
 }
 
@@ -375,7 +417,6 @@ Result<std::unique_ptr<Session>> Session::Make(const SessionModel& model) {
   CHECK(model.model != nullptr && model.tokenizer != nullptr);
   TRY_ASSIGN(Buffer<float> logits,
              Buffer<float>::Make(model.model->config().vocab_size, "a session's logits"));
-  model.model->Truncate(0);
   return std::unique_ptr<Session>(new SessionImpl(model, std::move(logits)));
 }
 

@@ -13,6 +13,7 @@
 #include "base/result.h"
 #include "base/thread_tuner.h"
 #include "chat/format.h"
+#include "chat/review.h"
 #include "kernels/kernels.h"
 #include "model/language_model.h"
 #include "sampling/options.h"
@@ -77,6 +78,15 @@ class Session {
   // An empty prompt starts from the end-of-text token (I4).
   virtual Status BeginCompletion(std::string_view prompt, bool parse_special,
                                  const GenerationOptions& options) = 0;
+  // Takes up what BeginChat or BeginCompletion has just begun, before its first Next(), as tokens
+  // to look at: the prompt, then a reply that was written before: its ids, or with none its text.
+  // The options are the reply's. CONTEXT_FULL when both together exceed the context.
+  virtual Status BeginReview(std::span<const int32_t> reply_ids, std::string_view reply_text) = 0;
+  // Likewise a text of any length, in windows of the context, with nothing before it.
+  virtual Status BeginTextReview(std::string_view text, const GenerationOptions& options) = 0;
+  // What was taken up last; null after another Begin.
+  virtual Review* review() = 0;
+
   // One bounded step: at most 64 tokens of prefill and about 100 ms, or one token of the reply.
   // Stops with `length` at max_tokens, max_length or the end of the context (I1). BAD_STATE
   // (kError) when nothing was begun.
