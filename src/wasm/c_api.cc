@@ -1,4 +1,5 @@
-// The calls of c_api.h on models and conversations; c_api_convert.cc has those on conversions.
+// The calls of c_api.h on models and conversations; c_api_convert.cc has those on conversions,
+// c_api_review.cc those that look at tokens.
 #include <algorithm>
 #include <memory>
 #include <new>
@@ -19,33 +20,13 @@
 
 namespace {
 
-constexpr uint32_t kAbiVersion = 2;
+constexpr uint32_t kAbiVersion = 3;
 constexpr uint32_t kMaxMessages = 10'000;
-constexpr uint64_t kMaxTextBytes = 16 << 20;  // of all messages together, or of one prompt
 
 }  // namespace
 
 namespace parley {
 namespace {
-
-Status NeedEngine(const Parley* parley) {
-  if (parley->engine == nullptr) return MakeError(Code::kBadState, "no model is loaded");
-  return {};
-}
-
-// Containers of the standard library end the program when memory is refused. Asking first for as
-// much as texts of `total` bytes, the longest of `longest`, can become makes that an error.
-Status NeedMemoryForText(uint64_t total, uint64_t longest) {
-  constexpr uint64_t kAllBytes = 20;   // a byte of text at worst: a copy, an id, while vectors grow
-  constexpr uint64_t kWordBytes = 32;  // while it is encoded, if it is one word (tokenizer.h)
-  if (total > kMaxTextBytes) {
-    return MakeError(Code::kLimit, std::to_string(total) + " bytes of text; at most " +
-                                       std::to_string(kMaxTextBytes) + " are read");
-  }
-  const auto probe =
-      Buffer<uint8_t>::Make(total * kAllBytes + longest * kWordBytes, "the text's tokens");
-  return probe.ok() ? Status() : Status(probe.error());
-}
 
 Result<Role> ParseRole(std::string_view role) {
   if (role == "system") return Role::kSystem;

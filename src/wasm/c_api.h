@@ -50,6 +50,14 @@ typedef struct ParleyEvent {
   uint32_t threads;  // that the next token will use
 } ParleyEvent;
 
+// How a token was found by what predicted it.
+typedef struct ParleyScore {
+  double logprob;  // nats
+  double entropy;  // nats, of the whole distribution
+  int32_t id;
+  uint32_t rank;  // 1: the likeliest; 0: nothing stands before it
+} ParleyScore;
+
 enum {
   PARLEY_CONVERT_READ = 0,
   PARLEY_CONVERT_WRITE = 1,
@@ -111,6 +119,30 @@ int32_t parley_begin_completion(Parley* parley, const char* prompt, uint32_t pro
 int32_t parley_count_chat(Parley* parley);
 const ParleyEvent* parley_next(Parley* parley);
 void parley_cancel(Parley* parley);
+
+// Looks at tokens that stand already. parley_review_reply takes up what parley_begin_chat or
+// parley_begin_completion has just begun, followed by a reply: its ids, or with none its text;
+// parley_review_text a text of any length, with the options set. Result: {"ids": [id], "begin": the
+// first that is looked at} as JSON.
+int32_t parley_review_reply(Parley* parley, const int32_t* ids, uint32_t count, const char* text,
+                            uint32_t text_size);
+int32_t parley_review_text(Parley* parley, const char* text, uint32_t size);
+// One bounded step each, call again for the next. Result of parley_review_next: ParleyScore values
+// of the next tokens; none while those before them are computed, and after the last. Of
+// parley_review_token: {"left": [tokens left], "tokens": [{"id", "probabilities": [p],
+// "removed_by": name or null}]} as JSON, arrays by sampler step ("raw", "penalties", "temperature",
+// "top_k", "top_p", "min_p", "typical_p"); empty while the tokens before `position` are computed.
+int32_t parley_review_next(Parley* parley);
+int32_t parley_review_token(Parley* parley, uint32_t position);
+// What the pass attended to whose logits chose the token at `position`. Result: float values
+// [layers, heads, positions of the window before it], each head's weights adding up to 1; empty
+// while the tokens before it are computed: call again.
+int32_t parley_review_pass(Parley* parley, uint32_t position);
+// Of that pass, what the residual stream held after `layers` layers. Result: {"values": [the first
+// 8], "norm", "change": norm of what the last of these layers added, "best": [{"id", "probability",
+// "rank"}]: what the head makes of it, "chosen": the same of the token that stands next, or null}
+// as JSON.
+int32_t parley_review_layer(Parley* parley, uint32_t layers);
 
 // Result: ids as int32 values.
 int32_t parley_tokenize(Parley* parley, const char* text, uint32_t size, int32_t parse_special);

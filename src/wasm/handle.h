@@ -86,4 +86,24 @@ inline Status SetResult(Parley* parley, std::string text) {
   return {};
 }
 
+inline Status NeedEngine(const Parley* parley) {
+  if (parley->engine == nullptr) return MakeError(Code::kBadState, "no model is loaded");
+  return {};
+}
+
+// Containers of the standard library end the program when memory is refused. Asking first for as
+// much as texts of `total` bytes, the longest of `longest`, can become makes that an error.
+inline Status NeedMemoryForText(uint64_t total, uint64_t longest) {
+  constexpr uint64_t kMaxTextBytes = 16 << 20;  // of all messages together, or of one text
+  constexpr uint64_t kAllBytes = 20;   // a byte of text at worst: a copy, an id, while vectors grow
+  constexpr uint64_t kWordBytes = 32;  // while it is encoded, if it is one word (tokenizer.h)
+  if (total > kMaxTextBytes) {
+    return MakeError(Code::kLimit, std::to_string(total) + " bytes of text; at most " +
+                                       std::to_string(kMaxTextBytes) + " are read");
+  }
+  const auto probe =
+      Buffer<uint8_t>::Make(total * kAllBytes + longest * kWordBytes, "the text's tokens");
+  return probe.ok() ? Status() : Status(probe.error());
+}
+
 }  // namespace parley

@@ -2,12 +2,16 @@
 // way through a port of their own so that a stream of tokens waits for nobody.
 import type { WireError } from "./errors";
 import type {
+  Alternatives,
+  Attention,
   BuildName,
   CatalogEntry,
   ChatMessage,
   FinishReason,
+  LayerState,
   LoadProgress,
   ModelInfo,
+  Review,
   StorageState,
   StoredModel,
   TokenLogprob,
@@ -46,6 +50,14 @@ export interface GenerationRequest {
   logprobs: boolean;
 }
 
+/** Tokens to look at. `options` as in a generation. */
+export interface ReviewQuestion {
+  subject:
+    | { kind: "reply"; prompt: Extract<Prompt, { kind: "chat" }>; reply: string | readonly number[] }
+    | { kind: "text"; text: string };
+  options: GenerationRequest["options"];
+}
+
 /** What is known before the first token. */
 export interface Begun {
   options: Record<string, unknown> & { seed: number };
@@ -66,6 +78,7 @@ export interface Counts {
 export type WorkerEvent =
   | { kind: "heartbeat" }
   | { kind: "progress"; call: number; progress: LoadProgress }
+  | { kind: "reviewed"; call: number; done: number; total: number }
   | { kind: "token"; call: number; id: number; text: string; logprob: TokenLogprob | null }
   | { kind: "done"; call: number; text: string; reason: FinishReason | "aborted"; counts: Counts }
   | { kind: "failed"; call: number; error: WireError; counts: Counts };
@@ -80,6 +93,10 @@ export interface WorkerApi {
   /** Queues the prompt and starts; tokens come as events. */
   begin(call: number, request: GenerationRequest): Promise<Outcome<Begun>>;
   cancel(call: number): void;
+  review(call: number, question: ReviewQuestion): Promise<Outcome<Review>>;
+  alternatives(call: number, question: ReviewQuestion, index: number): Promise<Outcome<Alternatives>>;
+  attention(call: number, question: ReviewQuestion, index: number): Promise<Outcome<Attention>>;
+  layers(call: number, question: ReviewQuestion, index: number): Promise<Outcome<LayerState[]>>;
   tokenize(text: string, special: boolean): Promise<Outcome<number[]>>;
   detokenize(ids: number[], skipSpecial: boolean): Promise<Outcome<string>>;
   countChat(

@@ -1,9 +1,9 @@
 // Parley's library: createEngine() and what it returns, an OpenAI-shaped chat with a model that runs in a Web Worker on
 // the user's own processor. Everything heavy is the worker's; this side queues, supervises and shapes.
 import { requestedBuild } from "./builds";
-import type { GenerationRequest, WireFile, WireSource } from "./contract";
+import type { GenerationRequest, ReviewQuestion, WireFile, WireSource } from "./contract";
 import { ParleyError } from "./errors";
-import { chatRequest, checkMessages, completionRequest } from "./params";
+import { chatRequest, checkIndex, checkMessages, completionRequest, reviewQuestion } from "./params";
 import {
   chatChunks,
   completionChunks,
@@ -13,9 +13,12 @@ import {
   wholeChat,
   wholeCompletion,
 } from "./replies";
+import { askReview } from "./reviews";
 import { randomName, Supervisor } from "./supervisor";
 import { Turns } from "./turns";
 import type {
+  Alternatives,
+  Attention,
   CatalogEntry,
   ChatCompletion,
   ChatCompletionChunk,
@@ -26,12 +29,16 @@ import type {
   Engine,
   EngineOptions,
   EngineState,
+  LayerState,
   LoadOptions,
   ModelInfo,
   ModelSource,
   RequestOptions,
+  Review,
+  ReviewOptions,
+  ReviewRequest,
 } from "./types";
-import type { Work } from "./worker_handle";
+import type { Work, WorkerHandle } from "./worker_handle";
 import { defaultBaseUrl, workerScript } from "./worker_url";
 
 export { type Delivered, type ErrorCode, ParleyError } from "./errors";
@@ -115,6 +122,28 @@ class ParleyEngine implements Engine {
     return { tokens: ids.length, context: this.#supervisor.info?.context ?? 0, dropped: [] };
   }
 
+  review(request: ReviewRequest, options: ReviewOptions = {}): Promise<Review> {
+    return this.#review(request, options, (api, call, question) => api.review(call, question));
+  }
+
+  alternatives(request: ReviewRequest, index: number, options: RequestOptions = {}): Promise<Alternatives> {
+    return this.#review(request, options, (api, call, question) =>
+      api.alternatives(call, question, checkIndex(index)),
+    );
+  }
+
+  attention(request: ReviewRequest, index: number, options: RequestOptions = {}): Promise<Attention> {
+    return this.#review(request, options, (api, call, question) =>
+      api.attention(call, question, checkIndex(index)),
+    );
+  }
+
+  layers(request: ReviewRequest, index: number, options: RequestOptions = {}): Promise<LayerState[]> {
+    return this.#review(request, options, (api, call, question) =>
+      api.layers(call, question, checkIndex(index)),
+    );
+  }
+
   takeOver(): void {
     this.#supervisor.takeOver();
   }
@@ -173,10 +202,32 @@ class ParleyEngine implements Engine {
     makeRequest: (info: ModelInfo) => GenerationRequest,
     signal: AbortSignal | undefined,
   ): Promise<{ reply: Reply; info: ModelInfo }> {
-    const start = async () => {
-      const { handle, info } = await this.#supervisor.loaded();
+    return this.#withModel(async (handle, info) => {
       const reply = await startReply(handle, this.#supervisor.nextCall(), makeRequest(info), signal);
       return { reply, info };
+    });
+  }
+
+  /** Looks at tokens: each question says all that it is about, since others have their turns in between. */
+  #review<T>(
+    request: ReviewRequest,
+    options: ReviewOptions,
+    ask: (api: Parameters<Work<T>>[0], call: number, question: ReviewQuestion) => ReturnType<Work<T>>,
+  ): Promise<T> {
+    return this.#inTurn(options.signal, () =>
+      this.#withModel((handle, info) => {
+        const question = reviewQuestion(request, info);
+        const call = this.#supervisor.nextCall();
+        return askReview(handle, call, (api) => ask(api, call, question), options);
+      }),
+    );
+  }
+
+  /** Begins once more without relaxed SIMD where the core finds that it no longer computes what it did. */
+  async #withModel<T>(begin: (handle: WorkerHandle, info: ModelInfo) => Promise<T>): Promise<T> {
+    const start = async () => {
+      const { handle, info } = await this.#supervisor.loaded();
+      return begin(handle, info);
     };
     try {
       return await start();

@@ -1,6 +1,6 @@
 // From OpenAI's parameters to the core's options: which there are, their types, presets and the seed. Ranges, and what a
 // model allows, are the core's to check.
-import type { GenerationRequest } from "./contract";
+import type { GenerationRequest, ReviewQuestion } from "./contract";
 import { ParleyError } from "./errors";
 import type {
   ChatMessage,
@@ -8,6 +8,7 @@ import type {
   CompletionParams,
   ModelInfo,
   ModelPreset,
+  ReviewRequest,
   SamplingParams,
 } from "./types";
 
@@ -196,4 +197,32 @@ export function completionRequest(params: CompletionParams, info: ModelInfo): Ge
     options: withLogprobs(options(fields, [...SHARED, ...OF_COMPLETION], {}), logprobs),
     logprobs: logprobs !== null,
   };
+}
+
+const OF_REVIEW = ["messages", "chat_format", "reply", "text", "top_logprobs"];
+
+export function reviewQuestion(request: ReviewRequest, info: ModelInfo): ReviewQuestion {
+  const fields = { ...request } as Fields;
+  checkShared(fields, info);
+  if ("text" in fields) {
+    const subject = { kind: "text" as const, text: text(fields.text, "text") };
+    return { subject, options: options(fields, [...SHARED, ...OF_REVIEW], {}) };
+  }
+  const { reply } = fields;
+  const isIds = Array.isArray(reply) && reply.every(isNumber);
+  if (typeof reply !== "string" && !isIds) badArg("reply", "a text or a list of token ids");
+  const prompt = {
+    kind: "chat" as const,
+    messages: checkMessages(fields.messages),
+    chatFormat: text(fields.chat_format ?? "", "chat_format"),
+  };
+  return {
+    subject: { kind: "reply", prompt, reply: reply as string | number[] },
+    options: options(fields, [...SHARED, ...OF_REVIEW], info.preset),
+  };
+}
+
+/** The index of a token; the core knows how many there are. */
+export function checkIndex(index: number): number {
+  return Number.isSafeInteger(index) && index >= 0 ? index : badArg("index", "a whole number, 0 or more");
 }

@@ -265,6 +265,67 @@ export interface RequestOptions {
   signal?: AbortSignal;
 }
 
+/**
+ * Tokens to look at: a reply after the messages that it answered, as text or, more exactly, as the ids that its
+ * `parley.ids` had; or any text. The options are those that the reply was written with.
+ */
+export type ReviewRequest = SamplingParams &
+  ({ messages: ChatMessage[]; chat_format?: string; reply: string | readonly number[] } | { text: string });
+
+export interface ReviewOptions extends RequestOptions {
+  onProgress?: (done: number, total: number) => void; // tokens
+}
+
+export interface Token {
+  id: number;
+  text: string; // U+FFFD where a character is shared with its neighbours: `bytes` are exact
+  bytes: number[];
+}
+
+/** A token, and how it was found by what predicted it. */
+export interface ReviewedToken extends Token {
+  logprob: number; // nats, of the raw logits
+  rank: number; // 1: the likeliest; 0: nothing stands before it, and the other figures say nothing
+  entropy: number; // nats: how open the choice was
+}
+
+export interface Review {
+  tokens: ReviewedToken[];
+  /** exp of the mean negative logprob (Jelinek et al. 1977); NaN when no token stands behind another. */
+  perplexity: number;
+}
+
+/** The steps between the model's scores and a draw, in order. `penalties` are biases and bans as well. */
+export type SamplerStep = "raw" | "penalties" | "temperature" | "top_k" | "top_p" | "min_p" | "typical_p";
+
+export interface Alternative extends Token {
+  probabilities: Record<SamplerStep, number>; // after each step; 0 once it is removed
+  removed_by: SamplerStep | null;
+}
+
+/** What the pass attended to whose logits chose a token: the pass of the token before it, which is the last of `tokens`. */
+export interface Attention {
+  tokens: Token[]; // all that it could see, the first of the context first
+  layers: number;
+  heads: number;
+  weights: Float32Array; // [layers, heads, tokens.length]: each head's add up to 1
+}
+
+/** What a token's row of the residual stream held after some of the layers. */
+export interface LayerState {
+  values: number[]; // the first 8
+  norm: number; // of all of them
+  change: number; // norm of what this layer's attention and MLP added
+  best: (Token & { probability: number })[]; // the 5 that the head would choose first if no layer came after
+  chosen: (Token & { probability: number; rank: number }) | null; // the token that stands there
+}
+
+/** What there was to choose from at one place. */
+export interface Alternatives {
+  left: Record<SamplerStep, number>; // tokens that could still be drawn after each step
+  tokens: Alternative[]; // the 20 likeliest of the raw logits, and the one that stands there
+}
+
 export interface StoredModel {
   id: string;
   name: string;
@@ -335,6 +396,14 @@ export interface Engine {
   countTokens(
     input: string | ChatMessage[],
   ): Promise<{ tokens: number; context: number; dropped: boolean[] }>;
+  /** How likely the model finds each token of a reply or of any text. */
+  review(request: ReviewRequest, options?: ReviewOptions): Promise<Review>;
+  /** What there was to choose from where token `index` of review() stands; one more than the last is what comes next. */
+  alternatives(request: ReviewRequest, index: number, options?: RequestOptions): Promise<Alternatives>;
+  /** What the model looked at when it chose token `index`. */
+  attention(request: ReviewRequest, index: number, options?: RequestOptions): Promise<Attention>;
+  /** What it made of that: after the embedding, then after each layer. */
+  layers(request: ReviewRequest, index: number, options?: RequestOptions): Promise<LayerState[]>;
   readonly models: {
     stored(): Promise<StoredModel[]>;
     verify(id: string): Promise<{ ok: boolean; bad_parts: number }>;

@@ -74,13 +74,25 @@ export interface ParleyExports {
   _parley_count_chat(parley: Pointer): number;
   _parley_next(parley: Pointer): Pointer;
   _parley_cancel(parley: Pointer): void;
+  _parley_review_reply(
+    parley: Pointer,
+    ids: Pointer,
+    count: number,
+    text: Pointer,
+    textBytes: number,
+  ): number;
+  _parley_review_text(parley: Pointer, text: Pointer, bytes: number): number;
+  _parley_review_next(parley: Pointer): number;
+  _parley_review_token(parley: Pointer, position: number): number;
+  _parley_review_pass(parley: Pointer, position: number): number;
+  _parley_review_layer(parley: Pointer, layers: number): number;
   _parley_tokenize(parley: Pointer, text: Pointer, bytes: number, parseSpecial: number): number;
   _parley_token_bytes(parley: Pointer, id: number): number;
   _parley_detokenize(parley: Pointer, ids: Pointer, count: number, skipSpecial: number): number;
 }
 
 /** The version of c_api.h that this file is written for. */
-export const ABI_VERSION = 2;
+export const ABI_VERSION = 3;
 
 /** What parley_plan says of a file: bytes, tokens, and what it is. */
 export interface Plan {
@@ -89,6 +101,8 @@ export interface Plan {
   quantization: string;
   vocab_size: number;
   context_length: number;
+  n_layers: number;
+  n_heads: number;
   context: number;
   threads: number;
   weights_bytes: number;
@@ -128,6 +142,35 @@ export interface SessionEvent {
   threads: number; // that the next token will use
 }
 
+/** The tokens of a review, of which those from `begin` on are looked at. */
+export interface ReviewedIds {
+  ids: number[];
+  begin: number;
+}
+
+/** How a token was found by what predicted it; rank 0: nothing did. */
+export interface TokenScore {
+  id: number;
+  logprob: number; // nats
+  entropy: number; // nats
+  rank: number;
+}
+
+/** What became of the likeliest tokens; arrays by sampler step, as c_api.h has them. */
+export interface SamplerTrace {
+  left: number[];
+  tokens: { id: number; probabilities: number[]; removed_by: string | null }[];
+}
+
+/** What the residual stream of a pass held after some layers. */
+export interface LayerView {
+  values: number[];
+  norm: number;
+  change: number;
+  best: { id: number; probability: number; rank: number }[];
+  chosen: { id: number; probability: number; rank: number } | null;
+}
+
 /** What a conversion wants or has made. */
 export type ConvertStep =
   | { kind: "read"; file: number; offset: number; pointer: Pointer; size: number } // fill `size` bytes at `pointer`
@@ -153,6 +196,7 @@ const EVENT = {
   context: 52,
   threads: 56,
 };
+const SCORE = { logprob: 0, entropy: 8, id: 16, rank: 20, bytes: 24 };
 const CONVERT_STEP = { offset: 0, written: 8, output: 16, data: 24, size: 28, kind: 32, file: 36 };
 const KINDS = ["prefill", "token", "done", "failed"] as const;
 const REASONS: Record<number, SessionEvent["reason"]> = { 1: "stop", 2: "length", 3: "aborted" };
@@ -167,6 +211,7 @@ export class WasmSession {
   #view: DataView;
   #bytes: Uint8Array;
   #chatFormat = "";
+  #shape = { layers: 0, heads: 0 };
 
   constructor(exports: ParleyExports, memory: WebAssembly.Memory) {
     this.#exports = exports;
@@ -175,6 +220,11 @@ export class WasmSession {
     this.#bytes = new Uint8Array(memory.buffer);
     this.#parley = exports._parley_create() >>> 0;
     if (this.#parley === 0) throw new ParleyError("OOM", "There was no memory for a session.");
+  }
+
+  /** Of the model that was opened. */
+  get shape(): { readonly layers: number; readonly heads: number } {
+    return this.#shape;
   }
 
   get memoryBytes(): number {
@@ -227,7 +277,9 @@ export class WasmSession {
 
   open(): Opened {
     this.#check(this.#exports._parley_open(this.#parley));
-    return this.#resultJson() as Opened;
+    const opened = this.#resultJson() as Opened;
+    this.#shape = { layers: opened.plan.n_layers, heads: opened.plan.n_heads };
+    return opened;
   }
 
   setOptions(options: readonly (readonly [name: string, value: string])[]): void {
@@ -323,6 +375,58 @@ export class WasmSession {
 
   cancel(): void {
     this.#exports._parley_cancel(this.#parley);
+  }
+
+  /** Takes up what was begun, followed by a reply: its text or its ids. */
+  reviewReply(reply: string | readonly number[]): ReviewedIds {
+    const text = typeof reply === "string" ? reply : "";
+    const ids = new Uint8Array(Int32Array.from(typeof reply === "string" ? [] : reply).buffer);
+    this.#withBytes(ids, (idPointer) =>
+      this.#withText(text, (pointer, bytes) =>
+        this.#check(
+          this.#exports._parley_review_reply(this.#parley, idPointer, ids.length / 4, pointer, bytes),
+        ),
+      ),
+    );
+    return this.#resultJson() as ReviewedIds;
+  }
+
+  reviewText(text: string): ReviewedIds {
+    this.#withText(text, (pointer, bytes) =>
+      this.#check(this.#exports._parley_review_text(this.#parley, pointer, bytes)),
+    );
+    return this.#resultJson() as ReviewedIds;
+  }
+
+  /** One bounded step: scores of the next few tokens, or none yet. */
+  reviewNext(): TokenScore[] {
+    this.#check(this.#exports._parley_review_next(this.#parley));
+    const scores = new DataView(this.#copy(this.#exports._parley_result(this.#parley) >>> 0).buffer);
+    return Array.from({ length: scores.byteLength / SCORE.bytes }, (_, index) => ({
+      id: scores.getInt32(index * SCORE.bytes + SCORE.id, true),
+      logprob: scores.getFloat64(index * SCORE.bytes + SCORE.logprob, true),
+      entropy: scores.getFloat64(index * SCORE.bytes + SCORE.entropy, true),
+      rank: scores.getUint32(index * SCORE.bytes + SCORE.rank, true),
+    }));
+  }
+
+  /** One bounded step towards what there was to choose from at a position; null: not there yet. */
+  reviewToken(position: number): SamplerTrace | null {
+    this.#check(this.#exports._parley_review_token(this.#parley, position));
+    return this.#resultSize() === 0 ? null : (this.#resultJson() as SamplerTrace);
+  }
+
+  /** One bounded step towards the weights of the pass that chose a position's token; null: not there yet. */
+  reviewPass(position: number): Float32Array<ArrayBuffer> | null {
+    this.#check(this.#exports._parley_review_pass(this.#parley, position));
+    const bytes = this.#copy(this.#exports._parley_result(this.#parley) >>> 0);
+    return bytes.length === 0 ? null : new Float32Array(bytes.buffer);
+  }
+
+  /** Of that pass, after `layers` of its layers. */
+  reviewLayer(layers: number): LayerView {
+    this.#check(this.#exports._parley_review_layer(this.#parley, layers));
+    return this.#resultJson() as LayerView;
   }
 
   tokenize(text: string, parseSpecial: boolean): number[] {
@@ -453,6 +557,10 @@ export class WasmSession {
     const copy = new Uint8Array(size);
     copy.set(this.#heap().subarray(data, data + size));
     return copy;
+  }
+
+  #resultSize(): number {
+    return this.#dataView().getUint32((this.#exports._parley_result(this.#parley) >>> 0) + BYTES.size, true);
   }
 
   #resultJson(): unknown {

@@ -3,7 +3,7 @@
 import * as Comlink from "comlink";
 import type { Outcome, WireLoadOptions, WireSource, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
 import { converter } from "./convert";
-import { ParleyError, toWire } from "./errors";
+import { ParleyError, throwIfAborted, toWire } from "./errors";
 import { begin, makeYield, run, warmUp } from "./generation";
 import {
   BuildCache,
@@ -18,6 +18,7 @@ import {
 import { browserWorld } from "./models/download";
 import { type ModelFile, ModelLibrary, openBlob } from "./models/library";
 import { openParts } from "./models/part_store";
+import { alternatives, attention, layers, review, type Step } from "./review";
 import type { WasmSession } from "./wasm_session";
 
 const HEARTBEAT_MS = 1000;
@@ -86,6 +87,21 @@ async function check(head: Uint8Array, fileBytes: number, signal: AbortSignal): 
 function theSession(): WasmSession {
   if (loaded === null) throw new ParleyError("NOT_LOADED", "No model is loaded.");
   return loaded.session;
+}
+
+/** Looks at tokens, letting messages through between the steps. */
+function reviewing<T>(
+  call: number,
+  work: (session: WasmSession, step: Step) => Promise<T>,
+): Promise<Outcome<T>> {
+  return cancellable(call, async (signal) => {
+    const session = theSession();
+    wanted = true;
+    return work(session, async () => {
+      await yieldToMessages();
+      throwIfAborted(signal);
+    });
+  });
 }
 
 async function openSource(
@@ -190,6 +206,17 @@ const api: WorkerApi = {
   cancel(call) {
     cancels.get(call)?.abort();
   },
+
+  review: (call, question) =>
+    reviewing(call, (session, step) =>
+      review(session, question, step, (done, total) => send({ kind: "reviewed", call, done, total })),
+    ),
+  alternatives: (call, question, index) =>
+    reviewing(call, (session, step) => alternatives(session, question, index, step)),
+  attention: (call, question, index) =>
+    reviewing(call, (session, step) => attention(session, question, index, step)),
+  layers: (call, question, index) =>
+    reviewing(call, (session, step) => layers(session, question, index, step)),
 
   tokenize: (text, special) => outcome(() => theSession().tokenize(text, special)),
 

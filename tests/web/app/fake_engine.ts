@@ -2,6 +2,8 @@
 // the real one can be in. It computes nothing.
 
 import type {
+  Alternatives,
+  Attention,
   CatalogEntry,
   ChatCompletion,
   ChatCompletionChunk,
@@ -10,11 +12,15 @@ import type {
   Completion,
   Engine,
   EngineState,
+  LayerState,
   LoadOptions,
   LoadProgress,
   ModelInfo,
   Notice,
   RequestOptions,
+  Review,
+  ReviewRequest,
+  SamplerStep,
   StorageState,
   StoredModel,
 } from "../../../web/engine/types";
@@ -296,6 +302,63 @@ export class FakeEngine implements Engine {
     return flags;
   }
 
+  /** A token a word, each four times less likely than the one before it. */
+  async review(request: ReviewRequest): Promise<Review> {
+    const text = "text" in request ? request.text : String(request.reply);
+    const words = text.match(/\s*\S+/g) ?? [];
+    const tokens = words.map((word, id) => ({
+      ...fakeToken(id, word),
+      logprob: -Math.log(4) * (id % 5),
+      rank: 1 + (id % 5) * 3,
+      entropy: 1.5,
+    }));
+    return { tokens, perplexity: 12.5 };
+  }
+
+  async alternatives(request: ReviewRequest, index: number): Promise<Alternatives> {
+    const { tokens } = await this.review(request);
+    const here = tokens[index];
+    const words = [here?.text ?? "end", " other", " word", " again", " never"];
+    return {
+      left: bySteps([8192, 8192, 8192, 40, 4, 4, 4]),
+      tokens: words.map((word, id) => ({
+        ...fakeToken(id === 0 ? (here?.id ?? 900) : 900 + id, word),
+        probabilities: bySteps([0.5, 0.5, 0.6, 0.62, 0.7, 0.7, 0.7].map((p) => (id > 3 ? 0 : p / 2 ** id))),
+        removed_by: id > 3 ? "top_p" : null,
+      })),
+    };
+  }
+
+  /** Head h of layer l looks at the token h + l + 1 places back, or at the first, and a little at all. */
+  async attention(request: ReviewRequest, index: number): Promise<Attention> {
+    const [layers, heads] = [4, 3];
+    const { tokens } = await this.review(request);
+    const said =
+      "text" in request ? [] : request.messages.flatMap(({ content }) => content.match(/\s*\S+/g) ?? []);
+    const seen = [...said.map((word, id) => fakeToken(id, word)), ...tokens.slice(0, index)];
+    const weights = new Float32Array(layers * heads * seen.length).fill(0.2 / seen.length);
+    for (let row = 0; row < layers * heads; row++) {
+      const back = Math.max(0, seen.length - 1 - (row % heads) - Math.floor(row / heads));
+      weights[row * seen.length + back] = 0.8 + 0.2 / seen.length;
+    }
+    return { tokens: seen, layers, heads, weights };
+  }
+
+  async layers(request: ReviewRequest, index: number): Promise<LayerState[]> {
+    const { tokens } = await this.review(request);
+    const chosen = tokens[index];
+    return Array.from({ length: 5 }, (_, layer) => ({
+      values: Array.from({ length: 8 }, (_, at) => Math.sin(layer + at)),
+      norm: 3 + layer,
+      change: layer === 0 ? 0 : 2,
+      best: [" the", " a", chosen?.text ?? "end"].map((word, id) => ({
+        ...fakeToken(id, word),
+        probability: 0.5 / (id + 1),
+      })),
+      chosen: chosen === undefined ? null : { ...chosen, probability: 0.1 * layer, rank: 9 - layer },
+    }));
+  }
+
   async tokenize(text: string): Promise<number[]> {
     return Array.from({ length: Math.ceil(text.length / 4) }, (_, index) => index);
   }
@@ -344,6 +407,15 @@ export class FakeEngine implements Engine {
   }
 
   async dispose(): Promise<void> {}
+}
+
+function fakeToken(id: number, text: string) {
+  return { id, text, bytes: Array.from(new TextEncoder().encode(text)) };
+}
+
+function bySteps(values: number[]): Record<SamplerStep, number> {
+  const [raw = 0, penalties = 0, temperature = 0, top_k = 0, top_p = 0, min_p = 0, typical_p = 0] = values;
+  return { raw, penalties, temperature, top_k, top_p, min_p, typical_p };
 }
 
 export function downloading(loaded: number, rate: number): LoadProgress {

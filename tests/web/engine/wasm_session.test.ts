@@ -51,6 +51,7 @@ describe("layout", () => {
     expect(offsetsOf("ParleyBytes")).toEqual({ data: 0, size: 4 });
     expect(offsetsOf("ParleyError")).toEqual({ code: 0, has_offset: 4, offset: 8, message: 16 });
     expect(offsetsOf("ParleyAlternative")).toEqual({ logprob: 0, id: 8, reserved: 12 });
+    expect(offsetsOf("ParleyScore")).toEqual({ logprob: 0, entropy: 8, id: 16, rank: 20 });
     expect(offsetsOf("ParleyConvertStep")).toEqual({
       offset: 0,
       written_bytes: 8,
@@ -157,6 +158,41 @@ describe("calls", () => {
       ["tokenize", "a", 1],
       ["detokenize", [1, 2], 0],
     ]);
+  });
+
+  test("a review's scores are read as they lie, and nothing yet is null", () => {
+    const { core, session } = make();
+    const scores = new DataView(new ArrayBuffer(48));
+    for (const [index, rank] of [1, 7].entries()) {
+      scores.setFloat64(24 * index, -0.5 - index, true);
+      scores.setFloat64(24 * index + 8, 2.25, true);
+      scores.setInt32(24 * index + 16, 40 + index, true);
+      scores.setUint32(24 * index + 20, rank, true);
+    }
+    const trace = { left: [3], tokens: [{ id: 4, probabilities: [1], removed_by: null }] };
+    const json = new TextEncoder().encode(JSON.stringify(trace));
+    core.setResult({ ids: [1, 40, 41], begin: 1 });
+    expect(session.reviewReply([40, 41])).toEqual({ ids: [1, 40, 41], begin: 1 });
+    expect(session.reviewReply("grüß")).toEqual({ ids: [1, 40, 41], begin: 1 });
+    expect(session.reviewText("x")).toEqual({ ids: [1, 40, 41], begin: 1 });
+    core.reviewResults = [new Uint8Array(), new Uint8Array(scores.buffer), new Uint8Array(), json];
+    expect(session.reviewNext()).toEqual([]);
+    expect(session.reviewNext()).toEqual([
+      { id: 40, logprob: -0.5, entropy: 2.25, rank: 1 },
+      { id: 41, logprob: -1.5, entropy: 2.25, rank: 7 },
+    ]);
+    expect(session.reviewToken(2)).toBeNull();
+    expect(session.reviewToken(2)).toEqual(trace);
+    expect(core.calls).toEqual([
+      ["review_reply", [40, 41], ""],
+      ["review_reply", [], "grüß"],
+      ["review_text", "x"],
+      ["review_next"],
+      ["review_next"],
+      ["review_token", 2],
+      ["review_token", 2],
+    ]);
+    expect(core.live.size).toBe(0);
   });
 
   test("the bytes of a token are asked for once", () => {

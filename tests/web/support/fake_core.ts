@@ -25,7 +25,7 @@ export class FakeCore {
   events: FakeEvent[] = [];
   error: FakeError = { code: 0, message: "" };
   result = new Uint8Array();
-  abi = 2;
+  abi = 3;
   /** Makes a call return this error: by name of the export. */
   failures = new Map<string, FakeError>();
   #top = 4096;
@@ -91,6 +91,17 @@ export class FakeCore {
       this.#cancelled = true;
       this.#log("cancel");
     },
+    _parley_review_reply: (_, ids, count, text, bytes) =>
+      this.#call(
+        "review_reply",
+        Array.from(new Int32Array(this.memory.buffer, ids, count)),
+        this.#text(text, bytes),
+      ),
+    _parley_review_text: (_, text, bytes) => this.#call("review_text", this.#text(text, bytes)),
+    _parley_review_next: () => this.#reviewStep("review_next"),
+    _parley_review_token: (_, position) => this.#reviewStep("review_token", position),
+    _parley_review_pass: (_, position) => this.#reviewStep("review_pass", position),
+    _parley_review_layer: (_, layers) => this.#reviewStep("review_layer", layers),
     _parley_tokenize: (_, text, bytes, special) => this.#call("tokenize", this.#text(text, bytes), special),
     _parley_token_bytes: (_, id) => {
       this.result = new TextEncoder().encode(`<${id}>`);
@@ -99,6 +110,14 @@ export class FakeCore {
     _parley_detokenize: (_, ids, count, skip) =>
       this.#call("detokenize", Array.from(new Int32Array(this.memory.buffer, ids, count)), skip),
   };
+
+  /** What the steps of a review leave as results, in turn. */
+  reviewResults: Uint8Array<ArrayBuffer>[] = [];
+
+  #reviewStep(...call: [string, ...unknown[]]): number {
+    this.result = this.reviewResults.shift() ?? new Uint8Array();
+    return this.#call(...call);
+  }
 
   setResult(value: unknown): void {
     this.result = new TextEncoder().encode(JSON.stringify(value));

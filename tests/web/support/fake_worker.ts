@@ -9,7 +9,7 @@ import type {
   WorkerSetup,
 } from "../../../web/engine/contract";
 import type { ErrorCode } from "../../../web/engine/errors";
-import type { ModelInfo } from "../../../web/engine/types";
+import type { Alternatives, ModelInfo } from "../../../web/engine/types";
 
 export const counts = {
   prompt_tokens: 5,
@@ -39,6 +39,7 @@ export class FakeWorker extends EventTarget {
   readonly url: string;
   readonly loads: unknown[] = [];
   readonly requests: GenerationRequest[] = [];
+  readonly reviews: unknown[] = [];
   readonly cancelled = new Set<number>();
   terminated = false;
   setup: WorkerSetup | null = null;
@@ -127,6 +128,25 @@ export class FakeWorker extends EventTarget {
       },
       cancel: (call) => {
         this.cancelled.add(call);
+      },
+      review: async (call, question) => {
+        this.reviews.push(question);
+        const error = FakeWorker.beginErrors.shift();
+        if (error !== undefined) return failure(error);
+        this.send({ kind: "reviewed", call, done: 1, total: 2 });
+        return ok({ tokens: [], perplexity: 4 });
+      },
+      alternatives: (_call, question, index) => {
+        this.reviews.push({ ...question, index });
+        return ok({ tokens: [] } as unknown as Alternatives);
+      },
+      attention: (_call, question, index) => {
+        this.reviews.push({ ...question, index });
+        return ok({ layers: 2, heads: 4, tokens: [], weights: new Float32Array() });
+      },
+      layers: (_call, question, index) => {
+        this.reviews.push({ ...question, index });
+        return ok([]);
       },
       tokenize: (text) => ok(Array.from(text, (_, index) => index)),
       detokenize: (ids) => ok(ids.join(" ")),
