@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "chat/cached_model.h"
+#include "chat/drafts.h"
 #include "chat/stop_text.h"
 #include "kernels/kernels.h"
 #include "tokenizer/utf8.h"
@@ -417,7 +418,7 @@ Result<std::unique_ptr<Session>> Session::Make(const SessionModel& model) {
   CHECK(model.model != nullptr && model.tokenizer != nullptr);
   TRY_ASSIGN(Buffer<float> logits,
              Buffer<float>::Make(model.model->config().vocab_size, "a session's logits"));
-  return std::unique_ptr<Session>(new SessionImpl(model, std::move(logits)));
+  return MakeDraftingSession(std::make_unique<SessionImpl>(model, std::move(logits)));
 }
 
 }  // namespace parley

@@ -33,7 +33,8 @@ struct Usage {
 };
 
 struct Event {
-  enum class Kind { kPrefill, kToken, kDone, kError };
+  // kDraft: a step of a try that is written unseen (best_of, retry_repeats).
+  enum class Kind { kPrefill, kToken, kDone, kError, kDraft };
   Kind kind = Kind::kDone;
   uint32_t prefilled = 0;  // kPrefill: prompt tokens in the cache so far
   int32_t id = -1;         // kToken
@@ -88,6 +89,8 @@ class Session {
   virtual Review* review() = 0;
 
   // One bounded step: at most 64 tokens of prefill and about 100 ms, or one token of the reply.
+  // With best_of above 1 or retry_repeats, tries are written first (kDraft; drafts.h says which is
+  // kept), and the tokens that then follow, with usage, are those of the one that is kept.
   // Stops with `length` at max_tokens, max_length or the end of the context (I1). BAD_STATE
   // (kError) when nothing was begun.
   virtual Event Next() = 0;

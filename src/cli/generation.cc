@@ -36,6 +36,8 @@ constexpr SamplingFlag kFlags[] = {
     {"max-length", "max_length", "N", "at most so many tokens, the prompt included"},
     {"stop", "stop", "TEXT", "ends where TEXT would come; repeatable"},
     {"stop-token-ids", "stop_token_ids", "ID", "ends at this token; repeatable"},
+    {"best-of", "best_of", "N", "writes N replies, keeps the most probable, 1 to 20"},
+    {"retry-repeats", "retry_repeats", "N", "up to N new tries when a reply repeats one, 0 to 20"},
     {"logprobs", "logprobs", "N", "log-probabilities with N alternatives, 0 to 20"},
     {"top-logprobs", "top_logprobs", "N", "the same as logprobs"},
 };

@@ -228,8 +228,12 @@ Result<GenerationOptions> ChatPreset(const std::string& model, ChatFormat format
   options.top_p = base ? 0.95 : 0.92;
   options.repetition_penalty = 1.1;
   options.max_tokens = base ? 128 : 64;
+  options.retry_repeats = 3;
   // DialoGPT repeats itself without.
-  if (format == ChatFormat::kEosTurns) options.no_repeat_ngram_size = 3;
+  if (format == ChatFormat::kEosTurns) {
+    options.no_repeat_ngram_size = 3;
+    options.min_tokens = 2;
+  }
   return options;
 }
 

@@ -68,25 +68,37 @@ bool InRange(const RealOption& option, double value) {
   return above && below;  // false for NaN
 }
 
-// A whole number of at least `low`. `alias`: another name of an earlier row's field.
+constexpr uint32_t kNoLimit = 0xffffffff;
+constexpr uint32_t kMaxTries = 20;
+
+// A whole number in [low, high]. `alias`: another name of an earlier row's field.
 struct CountOption {
   const char* name;
   uint32_t GenerationOptions::* field;
-  uint32_t low;
+  uint32_t low, high;
   bool alias;
 };
 
 constexpr CountOption kCountOptions[] = {
-    {"top_k", &GenerationOptions::top_k, 0, false},
-    {"repeat_last_n", &GenerationOptions::repeat_last_n, 0, false},
-    {"no_repeat_ngram_size", &GenerationOptions::no_repeat_ngram_size, 0, false},
-    {"min_tokens", &GenerationOptions::min_tokens, 0, false},
-    {"min_new_tokens", &GenerationOptions::min_tokens, 0, true},
-    {"max_tokens", &GenerationOptions::max_tokens, 1, false},
-    {"max_completion_tokens", &GenerationOptions::max_tokens, 1, true},
-    {"max_new_tokens", &GenerationOptions::max_tokens, 1, true},
-    {"max_length", &GenerationOptions::max_length, 1, false},
+    {"top_k", &GenerationOptions::top_k, 0, kNoLimit, false},
+    {"repeat_last_n", &GenerationOptions::repeat_last_n, 0, kNoLimit, false},
+    {"no_repeat_ngram_size", &GenerationOptions::no_repeat_ngram_size, 0, kNoLimit, false},
+    {"min_tokens", &GenerationOptions::min_tokens, 0, kNoLimit, false},
+    {"min_new_tokens", &GenerationOptions::min_tokens, 0, kNoLimit, true},
+    {"max_tokens", &GenerationOptions::max_tokens, 1, kNoLimit, false},
+    {"max_completion_tokens", &GenerationOptions::max_tokens, 1, kNoLimit, true},
+    {"max_new_tokens", &GenerationOptions::max_tokens, 1, kNoLimit, true},
+    {"max_length", &GenerationOptions::max_length, 1, kNoLimit, false},
+    {"best_of", &GenerationOptions::best_of, 1, kMaxTries, false},
+    {"retry_repeats", &GenerationOptions::retry_repeats, 0, kMaxTries, false},
 };
+
+std::string CountRange(const CountOption& option) {
+  const std::string low = std::to_string(option.low);
+  return option.high == kNoLimit
+             ? "a whole number, " + low + " or more"
+             : "a whole number in [" + low + ", " + std::to_string(option.high) + "]";
+}
 
 Status SetLogitBias(std::string_view value, GenerationOptions* options) {
   constexpr const char* kExpected = "ID:BIAS, an id of 0 or more and a bias in [-100, 100]";
@@ -147,9 +159,8 @@ Status SetOption(std::string_view name, std::string_view value, GenerationOption
   for (const CountOption& option : kCountOptions) {
     if (name != option.name) continue;
     uint32_t number = 0;
-    if (!ParseInteger(value, &number) || number < option.low) {
-      return BadOption(
-          name, option.low == 0 ? "a whole number, 0 or more" : "a whole number, 1 or more", value);
+    if (!ParseInteger(value, &number) || number < option.low || number > option.high) {
+      return BadOption(name, CountRange(option), value);
     }
     options->*option.field = number;
     return {};
@@ -200,6 +211,16 @@ Status ValidateOptions(const GenerationOptions& options, uint32_t vocab_size) {
     std::string found;
     AppendJsonNumber(value, &found);
     return BadOption(option.name, option.range, found);
+  }
+  for (const CountOption& option : kCountOptions) {
+    const uint32_t value = options.*option.field;
+    if (value > option.high)
+      return BadOption(option.name, CountRange(option), std::to_string(value));
+  }
+  if (options.best_of == 0) return BadOption("best_of", "a whole number in [1, 20]", "0");
+  if (options.best_of > 1 && options.temperature == 0) {
+    return MakeError(Code::kBadArg,
+                     "option best_of needs a temperature above 0: greedy tries are all the same");
   }
   const auto in_vocabulary = [&](int32_t id) {
     return id >= 0 && static_cast<uint32_t>(id) < vocab_size;

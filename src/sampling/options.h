@@ -31,8 +31,10 @@ struct GenerationOptions {
   uint32_t max_length = 0;        // prompt and reply together; 0: unset; not with max_tokens
   std::vector<std::string> stop;  // stop strings, at most 16
   std::vector<int32_t> stop_token_ids;
-  int32_t top_logprobs = -1;  // -1: no log-probabilities; 0-20 alternatives
-  bool ignore_eos = false;    // the format's own end tokens do not stop the reply
+  int32_t top_logprobs = -1;   // -1: no log-probabilities; 0-20 alternatives
+  uint32_t best_of = 1;        // [1, 20] tries, of which the most probable is kept; chat/drafts.h
+  uint32_t retry_repeats = 0;  // [0, 20] more tries for replies that are empty or repeat one
+  bool ignore_eos = false;     // the format's own end tokens do not stop the reply
 };
 
 // Sets one option from text, as written in JSON or on the command line: numbers, "true"/"false";

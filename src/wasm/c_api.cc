@@ -212,6 +212,7 @@ static_assert(static_cast<int>(Event::Kind::kPrefill) == PARLEY_PREFILL);
 static_assert(static_cast<int>(Event::Kind::kToken) == PARLEY_TOKEN);
 static_assert(static_cast<int>(Event::Kind::kDone) == PARLEY_DONE);
 static_assert(static_cast<int>(Event::Kind::kError) == PARLEY_FAILED);
+static_assert(static_cast<int>(Event::Kind::kDraft) == PARLEY_DRAFT);
 static_assert(static_cast<int>(FinishReason::kStop) == PARLEY_STOP);
 static_assert(static_cast<int>(FinishReason::kLength) == PARLEY_LENGTH);
 static_assert(static_cast<int>(FinishReason::kAborted) == PARLEY_ABORTED);

@@ -31,7 +31,7 @@ typedef struct ParleyAlternative {
   int32_t reserved;
 } ParleyAlternative;
 
-enum { PARLEY_PREFILL = 0, PARLEY_TOKEN = 1, PARLEY_DONE = 2, PARLEY_FAILED = 3 };
+enum { PARLEY_PREFILL = 0, PARLEY_TOKEN = 1, PARLEY_DONE = 2, PARLEY_FAILED = 3, PARLEY_DRAFT = 4 };
 enum { PARLEY_STOP = 1, PARLEY_LENGTH = 2, PARLEY_ABORTED = 3 };
 
 typedef struct ParleyEvent {

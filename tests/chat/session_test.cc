@@ -128,6 +128,8 @@ struct Fixture {
         case Event::Kind::kPrefill:
           reply.prefilled.push_back(event.prefilled);
           break;
+        case Event::Kind::kDraft:
+          break;
         case Event::Kind::kToken:
           reply.ids.push_back(event.id);
           break;

@@ -236,6 +236,16 @@ class Chat(unittest.TestCase):
         self.assertEqual(out[0], out[2])
         self.assertIn("context:", parley("chat", stdin="/info\n")[0])
 
+    def test_twenty_turns_without_an_empty_or_repeated_reply(self):
+        turns = ["Hello!", "How are you?", "What is your name?", "Hello!", "Do you like movies?", "Which one is your favorite?",
+                 "Yes.", "No.", "Why?", "Do you like music?", "Yes.", "I need a table for two.", "At seven.", "Yes, please.",
+                 "Thank you.", "What is the weather like?", "Yes.", "Thanks.", "Hello!", "Goodbye."]
+        for seed in ["5", "6"]:  # which without retries repeat one reply
+            replies = parley("chat", "--seed", seed, stdin="\n".join(turns) + "\n")[0].splitlines()
+            self.assertEqual(len(replies), len(turns))
+            self.assertNotIn("", [reply.strip() for reply in replies])
+            self.assertEqual(len({reply.strip() for reply in replies}), len(turns), replies)
+
     def test_i5_ctrl_c_stops_the_reply_not_the_program(self):
         # Hundreds of tokens, so that the signal arrives while they come.
         with subprocess.Popen([PARLEY, "chat", "--ignore-eos", "--max-tokens", "400", "--seed", "1", "--context", "512",

@@ -49,6 +49,8 @@ TEST_CASE("I2: an option is accepted in its range and refused by name outside it
       {"stop_token_ids", {"0", "8188"}, {"-1", "x", "1,2"}},
       {"top_logprobs", {"0", "20"}, {"-1", "21", "true"}},
       {"logprobs", {"true", "false", "0", "20"}, {"-1", "21", "yes"}},
+      {"best_of", {"1", "20"}, {"0", "21", "-1", "two"}},
+      {"retry_repeats", {"0", "20"}, {"21", "-1", "x"}},
       {"ignore_eos", {"true", "false"}, {"1", ""}},
   };
   for (const RangeCase& range : cases) {
@@ -130,6 +132,11 @@ TEST_CASE("I2: values that were set past SetOption are checked against ranges an
   CHECK(code([](auto& o) { o.seed = uint64_t{1} << 53; }) == Code::kBadArg);
   CHECK(code([](auto& o) { o.max_tokens = o.max_length = 5; }) == Code::kBadArg);
   CHECK(code([](auto& o) { o.max_tokens = 5, o.min_tokens = 6; }) == Code::kBadArg);
+  CHECK(code([](auto& o) { o.best_of = 0; }) == Code::kBadArg);
+  CHECK(code([](auto& o) { o.best_of = 21; }) == Code::kBadArg);
+  CHECK(code([](auto& o) { o.retry_repeats = 21; }) == Code::kBadArg);
+  CHECK(code([](auto& o) { o.best_of = 2; }) == Code::kOk);
+  CHECK(code([](auto& o) { o.best_of = 2, o.temperature = 0; }) == Code::kBadArg);
 }
 
 TEST_CASE("Resolved options are JSON that sets the same options again") {

@@ -62,6 +62,7 @@ export async function run(
       const text = decoder.decode(event.text, { stream: event.kind !== "done" });
       switch (event.kind) {
         case "prefill":
+        case "draft":
           break;
         case "token":
           send({

@@ -60,6 +60,8 @@ const KINDS: Record<Exclude<keyof SamplingParams, "model" | "user" | "n">, Kind>
   max_length: "number",
   stop: "texts",
   stop_token_ids: "numbers",
+  best_of: "number",
+  retry_repeats: "number",
   ignore_eos: "boolean",
 };
 

@@ -12,7 +12,10 @@ export interface ModelPreset {
   top_p?: number;
   min_p?: number;
   repetition_penalty?: number;
+  no_repeat_ngram_size?: number;
+  min_tokens?: number;
   max_tokens?: number;
+  retry_repeats?: number;
 }
 
 export interface CatalogPart {
@@ -149,6 +152,8 @@ export interface SamplingParams {
   max_length?: number;
   stop?: string | string[];
   stop_token_ids?: number[];
+  best_of?: number; // writes so many replies unseen, gives the one with the highest mean log-probability
+  retry_repeats?: number; // writes a reply anew, so often at most, that is empty or repeats an earlier one
   ignore_eos?: boolean;
   model?: string; // accepted, must be the loaded model's id when given
   user?: string; // accepted, unused

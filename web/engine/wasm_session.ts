@@ -128,7 +128,7 @@ export interface Message {
 }
 
 export interface SessionEvent {
-  kind: "prefill" | "token" | "done";
+  kind: "prefill" | "draft" | "token" | "done";
   id: number;
   text: Uint8Array<ArrayBuffer>; // a copy
   logprob: number;
@@ -198,7 +198,7 @@ const EVENT = {
 };
 const SCORE = { logprob: 0, entropy: 8, id: 16, rank: 20, bytes: 24 };
 const CONVERT_STEP = { offset: 0, written: 8, output: 16, data: 24, size: 28, kind: 32, file: 36 };
-const KINDS = ["prefill", "token", "done", "failed"] as const;
+const KINDS = ["prefill", "token", "done", "failed", "draft"] as const;
 const REASONS: Record<number, SessionEvent["reason"]> = { 1: "stop", 2: "length", 3: "aborted" };
 
 export class WasmSession {

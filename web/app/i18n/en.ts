@@ -207,6 +207,14 @@ export const en = {
       hint: "Runs of this many tokens are never repeated; 0 is off.",
     },
     min_tokens: { name: "Shortest reply", hint: "In tokens; the reply cannot end before." },
+    retry_repeats: {
+      name: "New tries for repeats",
+      hint: "How often a reply that is empty, or repeats an earlier one, is written again.",
+    },
+    best_of: {
+      name: "Best of",
+      hint: "Writes this many replies and shows the most probable; 1 shows each as it comes.",
+    },
     seed: {
       name: "Seed",
       hint: "The same seed gives the same reply. Empty draws a new one; Regenerate always does.",

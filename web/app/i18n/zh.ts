@@ -178,6 +178,8 @@ export const zh: Messages = {
     presence_penalty: { name: "存在惩罚", hint: "词元出现过就扣一次。" },
     no_repeat_ngram_size: { name: "禁止重复片段", hint: "这么多词元的片段不会重复；0 为关闭。" },
     min_tokens: { name: "最短回复", hint: "以词元计；在此之前不会结束。" },
+    retry_repeats: { name: "重复时重写", hint: "空的或与之前相同的回复最多重写这么多次。" },
+    best_of: { name: "择优", hint: "写出这么多个回复，显示最可能的一个；1 为边写边显示。" },
     seed: { name: "种子", hint: "相同的种子给出相同的回复。留空则每次新取；重新生成总是新取。" },
     stop: { name: "停止文本", hint: "每行一个；\\n 表示换行。" },
     stop_token_ids: { name: "停止词元", hint: "词元编号，例如 11, 198。" },

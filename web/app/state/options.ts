@@ -15,7 +15,9 @@ export type NumberOption =
   | "frequency_penalty"
   | "presence_penalty"
   | "no_repeat_ngram_size"
-  | "min_tokens";
+  | "min_tokens"
+  | "best_of"
+  | "retry_repeats";
 
 export interface NumberRange {
   min: number;
@@ -26,6 +28,7 @@ export interface NumberRange {
 }
 
 const MAX_CONTEXT = 2048; // tokens, for models that have not said yet
+const MAX_TRIES = 20;
 const MAX_VOCABULARY = 65_536;
 const MAX_SEED = Number.MAX_SAFE_INTEGER; // 2^53 - 1
 
@@ -47,6 +50,8 @@ export function numberRanges(
     presence_penalty: { min: -2, max: 2, step: 0.05, fallback: 0, slider: { min: -2, max: 2 } },
     no_repeat_ngram_size: { min: 0, max: context, step: 1, fallback: 0 },
     min_tokens: { min: 0, max: context, step: 1, fallback: 0 },
+    best_of: { min: 1, max: MAX_TRIES, step: 1, fallback: 1 },
+    retry_repeats: { min: 0, max: MAX_TRIES, step: 1, fallback: 0 },
   };
 }
 

@@ -30,6 +30,8 @@ const MORE: readonly NumberOption[] = [
   "presence_penalty",
   "no_repeat_ngram_size",
   "min_tokens",
+  "retry_repeats",
+  "best_of",
 ];
 
 interface SettingsProps {

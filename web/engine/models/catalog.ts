@@ -75,7 +75,17 @@ function parseFile(value: unknown, where: string, base: string): CatalogFile {
   return parsed;
 }
 
-const PRESET_NAMES = ["temperature", "top_k", "top_p", "min_p", "repetition_penalty", "max_tokens"] as const;
+const PRESET_NAMES = [
+  "temperature",
+  "top_k",
+  "top_p",
+  "min_p",
+  "repetition_penalty",
+  "no_repeat_ngram_size",
+  "min_tokens",
+  "max_tokens",
+  "retry_repeats",
+] as const;
 
 function parsePreset(value: unknown, where: string): ModelPreset {
   const fields = object(value ?? {}, where);
@@ -165,7 +175,10 @@ export function presetOfFormat(chatFormat: string): ModelPreset {
         top_p: 0.9,
         min_p: 0.05,
         repetition_penalty: 1.1,
+        no_repeat_ngram_size: 3,
+        min_tokens: 2,
         max_tokens: 64,
+        retry_repeats: 3,
       };
     case "transcript":
       return {
@@ -175,8 +188,9 @@ export function presetOfFormat(chatFormat: string): ModelPreset {
         min_p: 0.05,
         repetition_penalty: 1.15,
         max_tokens: 128,
+        retry_repeats: 3,
       };
     default:
-      return {};
+      return { retry_repeats: 3 };
   }
 }
