@@ -1,12 +1,12 @@
-// Builds the preview into build/page-preview.
+// Builds the preview into build/.
 import { resolve } from "node:path";
 import { build } from "vite";
 
 const REPOSITORY = resolve(import.meta.dirname, "../../../..");
 
-/** Returns the folder with index.html. */
-export async function buildPreview(): Promise<string> {
-  const outDir = resolve(REPOSITORY, "build/page-preview");
+/** Returns the folder with index.html; tests that run at the same time have one each. */
+export async function buildPreview(index: number): Promise<string> {
+  const outDir = resolve(REPOSITORY, `build/page-preview-${index}`);
   await build({
     root: import.meta.dirname,
     base: "./",
