@@ -147,6 +147,95 @@ const STATES: Record<string, State> = {
       await expect(page.locator(".turn[data-dropped]").first()).toBeVisible();
     },
   },
+  "pinned exchanges, and a text that cannot fit": {
+    state: "small_context",
+    act: async (page) => {
+      await say(page, "What is the weather like in Lisbon?");
+      await page.locator(".turn").first().hover();
+      await page.locator(".turn").first().getByRole("button", { name: "Pin" }).click();
+      await expect(page.locator(".turn").first().getByRole("button", { name: "Unpin" })).toBeVisible();
+      await field(page).fill("word ".repeat(200));
+      await expect(page.getByText("More than Parley can read at once.")).toBeVisible();
+    },
+  },
+  "no conversations yet": {
+    state: "ready",
+    act: async (page) => {
+      await page.keyboard.press("Control+B");
+      await expect(page.getByText("Conversations are listed here")).toBeVisible();
+    },
+  },
+  "conversations, one with its actions, one deleted": {
+    state: "ready",
+    act: async (page) => {
+      for (const text of [
+        "Hello",
+        "مرحبا، هل تتكلم العربية؟",
+        "A rather long title that does not fit into a line",
+      ]) {
+        await page.keyboard.press("Control+Shift+O");
+        await expect(page.locator(".empty")).toBeVisible();
+        await say(page, text);
+      }
+      await page.keyboard.press("Control+B");
+      const more = page.getByRole("button", { name: "What to do with" });
+      await more.last().click();
+      await page.getByRole("button", { name: "Delete" }).click();
+      await more.last().click();
+      await expect(page.getByRole("button", { name: "Undo" })).toBeVisible();
+    },
+  },
+  "conversations found, one renamed": {
+    state: "ready",
+    act: async (page) => {
+      await say(page, "Hello");
+      await page.keyboard.press("Control+K");
+      await page.keyboard.type("talk");
+      await expect(page.locator(".chat-snippet mark")).toBeVisible();
+      await page.getByRole("button", { name: "What to do with" }).click();
+      await page.getByRole("button", { name: "Rename" }).click();
+      await expect(page.locator("[name=title]")).toBeFocused();
+    },
+  },
+  "a message being edited, another version on show": {
+    state: "ready",
+    act: async (page) => {
+      await say(page, "Hello");
+      await field(page).press("ArrowUp");
+      await page.locator("[name=edit]").fill("Hello there");
+      await page.keyboard.press("Enter");
+      await expect(page.locator(".turn").first().locator(".versions")).toContainText("2 of 2");
+      await expectIdle(page);
+      await page.getByRole("button", { name: "Edit" }).last().click();
+      await expect(page.locator("[name=edit]")).toBeFocused();
+    },
+  },
+  "a file to import": {
+    state: "ready",
+    act: async (page) => {
+      await page.keyboard.press("Control+B");
+      const text =
+        '{"format":"parley.conversations","version":1,"conversations":[],"settings":{"theme":"auto",';
+      await page.locator("input[type=file][accept*=json]").setInputFiles({
+        name: "parley.json",
+        mimeType: "application/json",
+        buffer: Buffer.from(`${text}"language":"auto","options":{},"model":""}}`),
+      });
+      await expect(page.getByText("Use its settings too")).toBeVisible();
+    },
+  },
+  "C4: a file that is not imported": {
+    state: "ready",
+    act: async (page) => {
+      await page.keyboard.press("Control+B");
+      await page.locator("input[type=file][accept*=json]").setInputFiles({
+        name: `${"long-".repeat(40)}.json`,
+        mimeType: "application/json",
+        buffer: Buffer.from('{"format":"parley.conversations","version":1,"conversations":[7]}'),
+      });
+      await expect(page.getByText("BAD_TYPE: conversations[0]")).toBeVisible();
+    },
+  },
   "a long reply": {
     state: "long",
     act: async (page) => {

@@ -63,6 +63,49 @@ test("C5: twenty payloads as the model's output are text", async ({ preview, pag
   await expect(page.getByTestId("announcer")).not.toBeEmpty();
 });
 
+test("C5: twenty payloads in an imported file, its name and its errors, in the list and in what is found, are text", async ({
+  preview,
+  page,
+}) => {
+  await preview.open("ready");
+  await page.keyboard.press("Control+B");
+  const message = { id: "a", parent: null, role: "user", content: ALL, created: 1 };
+  const of = {
+    id: "c",
+    title: ALL.slice(0, 500),
+    created: 1,
+    updated: 1,
+    leaf: "a",
+    system: ALL,
+    pinned: false,
+  };
+  const bundle = {
+    format: "parley.conversations",
+    version: 1,
+    conversations: [{ ...of, messages: [message] }],
+  };
+  const choose = (data: unknown) =>
+    page.locator("input[type=file][accept*=json]").setInputFiles({
+      name: `${PAYLOADS[0]?.replaceAll("/", "")}.json`,
+      mimeType: "application/json",
+      buffer: Buffer.from(JSON.stringify(data)),
+    });
+  await choose({ ...bundle, [PAYLOADS[1] as string]: 1 });
+  await expect(page.locator(".import-detail")).toContainText("UNKNOWN_KEY");
+  await expectHarmless(page);
+  await page.keyboard.press("Escape");
+  await choose(bundle);
+  await page.locator("dialog.import").getByRole("button", { name: "Import" }).click();
+  await expect(page.getByText("1 conversation added.")).toBeVisible();
+  await page.keyboard.press("Escape");
+  await page.getByRole("searchbox").fill("parleyAttacked");
+  await expect(page.locator(".chat mark").first()).toBeVisible();
+  await page.locator(".chat-open").click();
+  await expect(page.locator(".turn")).toHaveCount(1);
+  await expectHarmless(page);
+  expect(preview.complaints).toEqual([]);
+});
+
 test("C5: a model's file name, licence and error message are text, and its licence is no script", async ({
   preview,
   page,
@@ -126,6 +169,7 @@ test("two thousand messages are opened, typed into and answered without a task o
 }) => {
   await preview.open("ready");
   await storeConversation(page, 2000);
+  await page.evaluate(() => sessionStorage.setItem("parley.shown", "long"));
   const longest = await longestTask(browser, page, async () => {
     await page.reload();
     await expect(page.locator(".turn")).toHaveCount(2000, { timeout: 45_000 });

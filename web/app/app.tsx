@@ -1,15 +1,20 @@
-// The page as a whole: header, notices, conversation and composer in one column, and the keys that work everywhere.
+// The page as a whole: header, notices, conversation and composer in one column, the list of conversations beside it, and
+// the keys that work everywhere.
 
 import { useComputed, useSignal, useSignalEffect } from "@preact/signals";
 import { useEffect } from "preact/hooks";
 import { Announcer } from "./components/announcer";
-import { focusMessage, MESSAGE_FIELD } from "./components/focus";
+import { focusMessage, MESSAGE_FIELD, SEARCH_FIELD } from "./components/focus";
+import { isShortcut } from "./components/keys";
 import { language, preferredLanguage, t } from "./i18n";
 import type { ConversationState } from "./state/conversation";
+import { isEmpty } from "./state/messages";
 import { PageContext, type PageState, usePage } from "./state/page";
+import { ChatsPane, ChatsSheet, useChatsShown, useRoom } from "./views/chats";
 import { Composer } from "./views/composer";
 import { EmptyState } from "./views/empty";
 import { Header } from "./views/header";
+import { type Importing, ImportSheet, startImport } from "./views/import";
 import { ModelPanel } from "./views/model_panel";
 import { Notices } from "./views/notices";
 import { Settings } from "./views/settings";
@@ -25,42 +30,92 @@ export function App({ page }: { page: PageState }) {
 
 function Page() {
   const page = usePage();
-  const sheet = useSignal<"none" | "settings" | "model">("none");
+  const sheet = useSignal<"none" | "settings" | "model" | "chats">("none");
   const closeSheet = () => {
     sheet.value = "none";
   };
+  const importing = useSignal<Importing>({ step: "none" });
+  const chats = page.chats.value;
   const conversation = page.conversation.value;
-  const title = conversation?.conversation.value.title ?? "";
+  const room = useRoom();
+  const chatsShown = useChatsShown();
+  const showChats = (shown: boolean) => {
+    if (!shown && document.activeElement?.closest(".chats-pane") != null) focusMessage();
+    if (room) page.preferences.change({ chats: shown ? "shown" : "hidden" });
+    else sheet.value = shown ? "chats" : "none";
+  };
   const newChat = () => {
-    conversation?.newChat();
-    focusMessage();
+    closeSheet();
+    void chats?.startNew().then(focusMessage);
+  };
+  const onImport = (file: File) => {
+    closeSheet();
+    void startImport(importing, file);
   };
   useAppearance(page);
-  useKeys(conversation, newChat);
+  useKeys(conversation, {
+    newChat,
+    toggleChats: () => showChats(!(chatsShown || sheet.peek() === "chats")),
+    search() {
+      if (chatsShown) closeSheet();
+      else showChats(true);
+      // The list is there after the next drawing.
+      requestAnimationFrame(() => document.getElementById(SEARCH_FIELD)?.focus());
+    },
+  });
   if (page.erased.value) return <Erased />;
   return (
     <>
       <a class="skip" href={`#${MESSAGE_FIELD}`} onClick={focusMessage}>
         {t.value.skipToMessage}
       </a>
-      <Header
-        title={title}
-        canStartNew={(conversation?.path.value.length ?? 0) > 0}
-        onNewChat={newChat}
-        onModel={() => {
-          sheet.value = "model";
-        }}
-        onSettings={() => {
-          sheet.value = "settings";
-        }}
-      />
-      <Notices conversation={conversation} />
-      <main class="main">{conversation !== null && <Talk conversation={conversation} />}</main>
+      <div class="page" data-chats={chatsShown ? "" : undefined}>
+        {chats !== null && chatsShown && (
+          <ChatsPane chats={chats} onChosen={focusUnlessFound} onImport={onImport} />
+        )}
+        <Header
+          title={conversation?.conversation.value.title ?? ""}
+          canStartNew={conversation !== null && !isEmpty(conversation.conversation.value)}
+          chatsShown={chatsShown}
+          onChats={() => showChats(!chatsShown)}
+          onNewChat={newChat}
+          onModel={() => {
+            sheet.value = "model";
+          }}
+          onSettings={() => {
+            sheet.value = "settings";
+          }}
+        />
+        <Notices conversation={conversation} />
+        <main class="main">
+          {conversation !== null && (
+            <Talk key={conversation.conversation.value.id} conversation={conversation} />
+          )}
+        </main>
+      </div>
+      {chats !== null && (
+        <ChatsSheet
+          chats={chats}
+          open={sheet.value === "chats" && !chatsShown}
+          onClose={closeSheet}
+          onChoose={closeSheet}
+          onChosen={(found) => {
+            closeSheet();
+            focusUnlessFound(found);
+          }}
+          onImport={onImport}
+        />
+      )}
+      {chats !== null && <ImportSheet chats={chats} importing={importing} />}
       <ModelPanel open={sheet.value === "model"} onClose={closeSheet} />
       <Settings open={sheet.value === "settings"} conversation={conversation} onClose={closeSheet} />
       {conversation !== null && <Announcer conversation={conversation} />}
     </>
   );
+}
+
+function focusUnlessFound(found: boolean): void {
+  if (!found) focusMessage();
 }
 
 function Erased() {
@@ -107,8 +162,14 @@ function useAppearance({ preferences, conversation }: PageState): void {
   });
 }
 
-/** Esc stops the reply; Shift+Ctrl+O (or Cmd) starts a new chat. */
-function useKeys(conversation: ConversationState | null, newChat: () => void): void {
+interface Keys {
+  newChat: () => void;
+  toggleChats: () => void;
+  search: () => void;
+}
+
+/** Esc stops the reply; with Ctrl (or Cmd), Shift+O starts a new chat, K searches, B shows or hides the conversations. */
+function useKeys(conversation: ConversationState | null, { newChat, toggleChats, search }: Keys): void {
   useEffect(() => {
     const onKeyDown = (event: KeyboardEvent) => {
       if (event.defaultPrevented || event.isComposing) return;
@@ -118,10 +179,16 @@ function useKeys(conversation: ConversationState | null, newChat: () => void): v
           focusMessage();
         }
       }
-      if (event.key.toLowerCase() === "o" && event.shiftKey && (event.ctrlKey || event.metaKey)) {
-        event.preventDefault();
-        newChat();
-      }
+      const action = isShortcut(event, "o", true)
+        ? newChat
+        : isShortcut(event, "k")
+          ? search
+          : isShortcut(event, "b")
+            ? toggleChats
+            : null;
+      if (action === null) return;
+      event.preventDefault();
+      action();
     };
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);

@@ -1,15 +1,16 @@
 // Starts the page over a given engine: opens what is stored, loads the model, draws. Which engine that is, main.tsx says.
 
-import { effect, type ReadonlySignal, signal } from "@preact/signals";
+import { computed, effect, type ReadonlySignal, signal } from "@preact/signals";
 import { render } from "preact";
 import type { Engine, EngineState } from "../engine/types";
 import { App } from "./app";
-import { openChatStore } from "./state/chat_store";
-import { type ConversationState, createConversation } from "./state/conversation";
+import { openChatStore } from "./state/chat_database";
+import { type ChatsState, openChats } from "./state/chats";
 import { eraseEverything } from "./state/erase";
 import { createModel } from "./state/model";
 import { createOnline, type PageState } from "./state/page";
 import { createPreferences } from "./state/preferences";
+import { createTab } from "./state/tab";
 import type { Updates } from "./state/updates";
 import "./styles/index.css";
 
@@ -33,7 +34,8 @@ export function start(root: HTMLElement, options: StartOptions): void {
     const chosen = model.id.value;
     if (chosen !== (preferences.value.peek().model || modelId)) preferences.change({ model: chosen });
   });
-  const conversation = signal<ConversationState | null>(null);
+  const chats = signal<ChatsState | null>(null);
+  const blocked = signal(false);
   const erased = signal(false);
   const page: PageState = {
     defaultModel: modelId,
@@ -42,14 +44,16 @@ export function start(root: HTMLElement, options: StartOptions): void {
     catalogUrl: new URL("models/catalog.json", document.baseURI).href,
     model,
     preferences,
-    conversation,
+    chats,
+    conversation: computed(() => chats.value?.current.value ?? null),
+    blocked,
     updates: options.updates,
     online: createOnline(),
     erased,
     async erase() {
       // Nothing may be written again by what is still open.
-      conversation.value?.newChat();
-      conversation.value = null;
+      chats.peek()?.close();
+      chats.value = null;
       erased.value = true;
       await eraseEverything(model);
     },
@@ -57,14 +61,16 @@ export function start(root: HTMLElement, options: StartOptions): void {
   render(<App page={page} />, root);
 
   void (async () => {
-    const store = await openChatStore();
-    const stored = await store.newest().catch(() => null);
-    conversation.value = createConversation({
+    const store = await openChatStore(() => {
+      blocked.value = true;
+    });
+    blocked.value = false;
+    chats.value = await openChats({
       engine,
       model,
       preferences,
       store,
-      stored,
+      tab: createTab(),
       onFirstReply: () => void keepStorage().then(() => model.refreshStorage()),
     });
   })();
@@ -72,9 +78,12 @@ export function start(root: HTMLElement, options: StartOptions): void {
     if (may) void model.load();
   });
 
-  addEventListener("pagehide", () => conversation.peek()?.leave());
+  addEventListener("pagehide", () => chats.peek()?.leave());
+  addEventListener("pageshow", ({ persisted }) => {
+    if (persisted) chats.peek()?.stay();
+  });
   document.addEventListener("visibilitychange", () => {
-    if (document.hidden) conversation.peek()?.flush();
+    if (document.hidden) chats.peek()?.flush();
   });
   // Back online: try again what failed for want of a connection.
   let wasOnline = page.online.peek();

@@ -296,6 +296,7 @@ export class FakeEngine implements Engine {
     const flags = messages.map(() => false);
     let tokens = tokensOf(messages);
     for (let first = 0; first + 1 < messages.length && tokens > this.info.context * 0.75; first += 2) {
+      if (messages[first]?.pinned === true) continue;
       flags.fill(true, first, first + 2);
       tokens -= tokensOf(messages.slice(first, first + 2)) - 1;
     }
@@ -370,6 +371,8 @@ export class FakeEngine implements Engine {
   async countTokens(input: string | ChatMessage[]) {
     const messages = typeof input === "string" ? [{ role: "user" as const, content: input }] : input;
     const dropped = this.dropped(messages);
+    if (tokensOf(messages.slice(-1)) > this.info.context)
+      throw new FakeError("CONTEXT_FULL", "the last message needs more tokens than are available");
     const tokens = tokensOf(messages.filter((_, index) => !dropped[index]));
     return { tokens, context: this.info.context, dropped };
   }

@@ -2,6 +2,7 @@
 
 export const MESSAGE_FIELD = "message";
 export const SEND_BUTTON = "send";
+export const SEARCH_FIELD = "search";
 
 /** The message field, or, where focusing it would open a keyboard over the page, the button beside it. */
 export function focusMessage(): void {

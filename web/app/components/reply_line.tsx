@@ -7,6 +7,7 @@ import type { ReplyMessage } from "../state/messages";
 import { usePage } from "../state/page";
 import { copyText } from "./copy";
 import { focusMessage } from "./focus";
+import { Versions } from "./versions";
 
 interface ReplyLineProps {
   conversation: ConversationState;
@@ -21,6 +22,7 @@ export function figures(reply: ReplyMessage): string {
   const text = t.value.reply;
   const parts: string[] = [];
   const { details } = reply;
+  if (reply.edited === true) parts.push(text.edited);
   if (details?.tokens != null) parts.push(text.tokens(formatNumber(details.tokens)));
   if (reply.state === "cut") parts.push(text.cut);
   if (reply.state === "stopped" && reply.content !== "") parts.push(text.stopped);
@@ -36,7 +38,7 @@ export function figures(reply: ReplyMessage): string {
 export function ReplyLine({ conversation, reply, version, versions, last }: ReplyLineProps) {
   if (reply.state === "waiting") return <WaitingLine />;
   const { failure } = reply;
-  const canContinue = last && reply.content !== "" && reply.state !== "done";
+  const canContinue = last && reply.content !== "";
   return (
     <>
       {failure !== undefined && (
@@ -45,9 +47,9 @@ export function ReplyLine({ conversation, reply, version, versions, last }: Repl
       {reply.content === "" && failure === undefined && (
         <p class="aside">{reply.state === "stopped" ? t.value.reply.stoppedEmpty : t.value.reply.empty}</p>
       )}
-      <div class="reply-line" data-last={last ? "" : undefined}>
+      <div class="turn-line" data-kept={last ? "" : undefined}>
         <span class="figures">{figures(reply)}</span>
-        <Versions conversation={conversation} reply={reply} version={version} versions={versions} />
+        <Versions conversation={conversation} message={reply} version={version} versions={versions} />
         <span class="actions">
           {reply.content !== "" && <CopyButton text={reply.content} />}
           <button
@@ -70,6 +72,11 @@ export function ReplyLine({ conversation, reply, version, versions, last }: Repl
               }}
             >
               {t.value.reply.continue}
+            </button>
+          )}
+          {reply.content !== "" && (
+            <button type="button" class="quiet changes" onClick={() => conversation.startEdit(reply.id)}>
+              {t.value.turn.edit}
             </button>
           )}
         </span>
@@ -115,38 +122,6 @@ function FailureLine({ conversation, code, message }: FailureLineProps) {
         {code}: <bdi>{message}</bdi>
       </p>
     </div>
-  );
-}
-
-function Versions({ conversation, reply, version, versions }: Omit<ReplyLineProps, "last">) {
-  if (versions < 2) return null;
-  const step = (by: number) => {
-    const next = conversation.versions(reply)[version - 1 + by];
-    if (next !== undefined) conversation.showVersion(next.id);
-  };
-  const text = t.value.reply;
-  return (
-    <span class="versions changes">
-      <button
-        type="button"
-        class="quiet"
-        aria-label={text.previous}
-        aria-disabled={version <= 1}
-        onClick={() => step(-1)}
-      >
-        ←
-      </button>
-      <span class="figures">{text.version(formatNumber(version), formatNumber(versions))}</span>
-      <button
-        type="button"
-        class="quiet"
-        aria-label={text.next}
-        aria-disabled={version >= versions}
-        onClick={() => step(1)}
-      >
-        →
-      </button>
-    </span>
   );
 }
 

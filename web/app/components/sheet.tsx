@@ -1,7 +1,7 @@
 // A dialog over the page: opens and closes with `open`, closes on Esc and on a press outside of it, and gives the focus back.
 
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useId, useLayoutEffect, useRef } from "preact/hooks";
 import { t } from "../i18n";
 
 interface SheetProps {
@@ -15,8 +15,9 @@ interface SheetProps {
 export function Sheet({ open, class: name, title, onClose, children }: SheetProps) {
   const dialog = useRef<HTMLDialogElement>(null);
   const heading = useId();
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (open && dialog.current?.open === false) dialog.current.showModal();
+    if (!open && dialog.current?.open === true) dialog.current.close();
   }, [open]);
   useEffect(() => {
     const element = dialog.current;

@@ -1,13 +1,16 @@
-// One turn of the conversation, set as in a play: the speaker in the margin, the words in the column, and under a reply
-// one muted line with its figures and what can be done with it.
+// One turn of the conversation, set as in a play: the speaker in the margin, the words in the column, and under them one
+// muted line with what can be done with them.
 
-import { type ReadonlySignal, useComputed } from "@preact/signals";
+import { computed, type ReadonlySignal } from "@preact/signals";
 import { memo } from "preact/compat";
+import { useMemo } from "preact/hooks";
 import { t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
 import { isReply, type Message, type ReplyMessage } from "../state/messages";
+import { EditTurn } from "./edit_turn";
 import { GrowingText } from "./growing_text";
 import { ReplyLine } from "./reply_line";
+import { UserLine } from "./user_line";
 
 interface TurnProps {
   conversation: ConversationState;
@@ -17,34 +20,24 @@ interface TurnProps {
   last: boolean;
   dropped: boolean;
   rule: boolean; // the last of a run of dropped turns
+  editing: boolean;
 }
 
-function TurnView({ conversation, message, version, versions, last, dropped, rule }: TurnProps) {
-  const reply = isReply(message) ? message : null;
+function TurnView(props: TurnProps) {
+  const { message, last, dropped, rule, editing, conversation } = props;
   return (
     <>
       <article
         class="turn"
+        id={turnId(message.id)}
+        tabIndex={-1}
         data-role={message.role}
         data-dropped={dropped ? "" : undefined}
         data-last={last ? "" : undefined}
       >
-        <h2 class="speaker">{reply === null ? t.value.you : t.value.parley}</h2>
+        <h2 class="speaker">{isReply(message) ? t.value.parley : t.value.you}</h2>
         <div class="column">
-          {reply === null ? (
-            <GrowingText text={message.content} />
-          ) : (
-            <ReplyWords reply={reply} live={conversation.live} />
-          )}
-          {reply !== null && reply.state !== "streaming" && (
-            <ReplyLine
-              conversation={conversation}
-              reply={reply}
-              version={version}
-              versions={versions}
-              last={last}
-            />
-          )}
+          {editing ? <EditTurn conversation={conversation} message={message} /> : <Said {...props} />}
         </div>
       </article>
       {rule && (
@@ -59,6 +52,36 @@ function TurnView({ conversation, message, version, versions, last, dropped, rul
 /** Drawn again only when something of its own changed: a conversation may have thousands. */
 export const Turn = memo(TurnView);
 
+/** Where a turn is on the page. */
+export function turnId(message: string): string {
+  return `turn-${message}`;
+}
+
+function Said({ conversation, message, version, versions, last }: TurnProps) {
+  if (!isReply(message)) {
+    return (
+      <>
+        <GrowingText text={message.content} />
+        <UserLine conversation={conversation} message={message} version={version} versions={versions} />
+      </>
+    );
+  }
+  return (
+    <>
+      <ReplyWords reply={message} live={conversation.live} />
+      {message.state !== "streaming" && (
+        <ReplyLine
+          conversation={conversation}
+          reply={message}
+          version={version}
+          versions={versions}
+          last={last}
+        />
+      )}
+    </>
+  );
+}
+
 interface ReplyWordsProps {
   reply: ReplyMessage;
   live: ConversationState["live"];
@@ -66,9 +89,14 @@ interface ReplyWordsProps {
 
 function ReplyWords({ reply, live }: ReplyWordsProps) {
   const streaming = reply.state === "streaming";
-  const text: ReadonlySignal<string> = useComputed(() => {
-    const now = live.value;
-    return now !== null && now.id === reply.id ? now.text : reply.content;
-  });
+  // Made anew with every change of the reply, as when another tab writes it.
+  const text: ReadonlySignal<string> = useMemo(
+    () =>
+      computed(() => {
+        const now = live.value;
+        return now !== null && now.id === reply.id ? now.text : reply.content;
+      }),
+    [reply, live],
+  );
   return <GrowingText text={streaming ? text : reply.content} streaming={streaming} />;
 }

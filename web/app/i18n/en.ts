@@ -66,8 +66,67 @@ export const en = {
   context: {
     label: "Context used",
     figure: (used: string, total: string) => `${used} of ${total} tokens`,
+    over: "More than Parley can read at once. Shorten it, or unpin an exchange.",
     drops: "Sending this leaves the oldest exchanges out.",
     dropped: "Parley no longer sees this",
+  },
+
+  chats: {
+    title: "Conversations",
+    short: "Chats",
+    search: "Search",
+    none: "Conversations are listed here once something was said.",
+    noHits: "Nothing found.",
+    writing: "writing",
+    actions: (title: string) => `What to do with ${title}`,
+    name: "Name",
+    rename: "Rename",
+    pin: "Pin",
+    unpin: "Unpin",
+    pinned: "pinned",
+    remove: "Delete",
+    removed: "Deleted:",
+    undo: "Undo",
+  },
+  transfer: {
+    title: "Import conversations",
+    exportAll: "Export all",
+    import: "Import",
+    asMarkdown: "Export as Markdown",
+    asJson: "Export as JSON",
+    reading: "Checking the file",
+    found: (conversations: string, count: number, messages: string, messageCount: number) =>
+      `${conversations} ${count === 1 ? "conversation" : "conversations"} with ${messages} ${messageCount === 1 ? "message" : "messages"}.`,
+    keeps: "What is here already stays as it is; what is missing is added.",
+    withSettings: "Use its settings too",
+    done: (conversations: string, count: number) =>
+      `${conversations} ${count === 1 ? "conversation" : "conversations"} added.`,
+    doneMessages: (messages: string, count: number) =>
+      `${messages} ${count === 1 ? "message" : "messages"} added to others.`,
+    failed: "Nothing was imported.",
+    causes: {
+      BAD_JSON: "The file is no JSON. Choose one that Parley exported.",
+      BAD_MAGIC: "The file has no conversations of Parley's. Choose one that Parley exported.",
+      BAD_VERSION: "The file is of a newer version of Parley. Reload the page to update it.",
+      LIMIT: "The file holds more than Parley takes. Export fewer conversations at a time.",
+      STORAGE: "This browser would not store it. Free some space and try again.",
+      other: "The file was changed or damaged: at this place it is not as Parley writes it. Export it again.",
+    } as Record<string, string> & { other: string },
+  },
+  turn: {
+    edit: "Edit",
+    pin: "Pin",
+    unpin: "Unpin",
+    pinned: "pinned",
+    pinHint: "Parley keeps seeing this exchange, however long the conversation gets.",
+    unpinHint: "This exchange may leave Parley's sight when the conversation gets long.",
+  },
+  edit: {
+    message: "Your message, edited",
+    reply: "The reply, edited",
+    keep: "Keep",
+    sendHint: "The first version stays, and the conversation goes on from this one.",
+    keepHint: "The first version stays beside this one.",
   },
 
   reply: {
@@ -79,6 +138,7 @@ export const en = {
     cut: "cut at its limit",
     stopped: "stopped",
     interrupted: "interrupted",
+    edited: "edited",
     empty: "Parley said nothing.",
     stoppedEmpty: "Stopped before the first word.",
     copy: "Copy",
@@ -235,6 +295,10 @@ export const en = {
     BUILD_FALLBACK: "The fastest build did not start in this browser. A slower one gives the same answers.",
     STORAGE_MEMORY:
       "This browser keeps nothing for this site. The model is downloaded again at the next visit.",
+    chatNewer:
+      "The conversations here were written by a newer version of Parley. They can be read and exported; what is said now is not kept.",
+    chatBlocked:
+      "Another tab has an older version of Parley open and keeps the conversations. Close that tab, and they appear here.",
     chatMemory: "This conversation cannot be stored on this device. It ends with the page.",
     offline: "You are offline. Parley works as before.",
     offlineWithout:
@@ -286,7 +350,7 @@ export const en = {
     },
     CONTEXT_FULL: {
       cause: "This message is longer than Parley can read at once.",
-      next: "Shorten it and send it again.",
+      next: "Shorten it, or unpin an exchange, and send it again.",
     },
     NONFINITE: {
       cause: "The model's arithmetic went out of range.",

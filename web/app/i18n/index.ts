@@ -67,6 +67,22 @@ export function formatMilliseconds(ms: number): string {
   return t.value.seconds(formatNumber(ms / 1000, ms < 10_000 ? 1 : 0));
 }
 
+const DAY_MS = 86_400_000;
+
+/** The time of something today, the weekday within a week, else the date. */
+export function formatDay(ms: number, now = Date.now()): string {
+  const then = new Date(ms);
+  const today = new Date(now);
+  const sameDay = then.toDateString() === today.toDateString();
+  const sameYear = then.getFullYear() === today.getFullYear();
+  const options: Intl.DateTimeFormatOptions = sameDay
+    ? { hour: "2-digit", minute: "2-digit", hourCycle: "h23" }
+    : now - ms < 6 * DAY_MS && now > ms
+      ? { weekday: "short" }
+      : { day: "numeric", month: "short", ...(!sameYear && { year: "numeric" }) };
+  return new Intl.DateTimeFormat(language.value, options).format(then);
+}
+
 /** 17,544,960 as `18 million` would be wrong for a model called 17M: cut, not rounded. */
 export function formatParameters(count: number): string {
   const millions = Math.floor(count / 1_000_000);

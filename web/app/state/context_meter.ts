@@ -3,12 +3,13 @@
 
 import { batch, effect, type Signal, signal } from "@preact/signals";
 import type { Engine } from "../../engine/types";
-import type { ModelState } from "./model";
+import { failureFrom, type ModelState } from "./model";
 import type { Thread } from "./thread";
 
 export interface ContextUse {
   used: number; // tokens, the draft included while one is being written
   total: number;
+  over?: boolean; // the draft, with what must stay, is more than there is room for
 }
 
 const COUNT_MS = 200; // after the last change
@@ -23,18 +24,24 @@ export class ContextMeter {
   readonly #engine: Engine;
   #counting = false; // one count at a time, the newest question last
   #timer: ReturnType<typeof setTimeout> | undefined;
+  readonly #end: () => void;
 
   constructor(engine: Engine, model: ModelState, thread: Thread, draft: Signal<string>) {
     this.#engine = engine;
     this.#model = model;
     this.#thread = thread;
     this.#draft = draft;
-    effect(() => {
+    this.#end = effect(() => {
       draft.value;
       thread.path.value;
       thread.conversation.value.system;
       if (model.phase.value.phase === "ready" && !thread.busy.value) this.#recount();
     });
+  }
+
+  dispose(): void {
+    this.#end();
+    clearTimeout(this.#timer);
   }
 
   /** `flags` says of each of `ids` whether it is dropped. */
@@ -53,10 +60,16 @@ export class ContextMeter {
       if (this.#counting || this.#model.phase.peek().phase !== "ready") return;
       this.#counting = true;
       const asked = this.#draft.peek();
-      await this.#count().catch(() => {}); // the meter keeps its last figures; sending says what is wrong
+      await this.#count().catch((error: unknown) => this.#failed(error));
       this.#counting = false;
       if (this.#draft.peek() !== asked) this.#recount();
     }, COUNT_MS);
+  }
+
+  /** Without an answer the meter keeps its last figures. */
+  #failed(error: unknown): void {
+    const total = this.#model.info.peek()?.context ?? 0;
+    if (failureFrom(error).code === "CONTEXT_FULL") this.use.value = { used: total, total, over: true };
   }
 
   async #count(): Promise<void> {

@@ -30,15 +30,19 @@ interface MessageBase {
   parent: string | null;
   content: string;
   created: number; // milliseconds since 1970
+  revision?: number; // how often it was stored again; a tab that does not know the newest must not overwrite it
 }
 
 export interface UserMessage extends MessageBase {
   role: "user";
+  pinned?: boolean; // its exchange is never dropped to fit the context
 }
 
 export interface ReplyMessage extends MessageBase {
   role: "assistant";
   state: ReplyState;
+  writer?: string; // the tab that writes it, while it is open
+  edited?: boolean; // the user's words, put in place of the model's
   failure?: Failure;
   details?: ReplyDetails;
 }
@@ -52,6 +56,17 @@ export interface Conversation {
   updated: number;
   leaf: string | null; // the last message of the branch on show
   system: string;
+  pinned: boolean; // stands first in the list
+}
+
+/** A conversation of which nothing has been said yet: it is in no list. */
+export function isEmpty(conversation: Conversation): boolean {
+  return conversation.title === "";
+}
+
+/** As lists have them: pinned ones first, then those changed last. */
+export function byRecency(a: Conversation, b: Conversation): number {
+  return Number(b.pinned) - Number(a.pinned) || b.updated - a.updated || (a.id < b.id ? -1 : 1);
 }
 
 export function isReply(message: Message): message is ReplyMessage {

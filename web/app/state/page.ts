@@ -4,6 +4,7 @@
 import { type ReadonlySignal, signal } from "@preact/signals";
 import { createContext } from "preact";
 import { useContext } from "preact/hooks";
+import type { ChatsState } from "./chats";
 import type { ConversationState } from "./conversation";
 import type { ModelState } from "./model";
 import type { PreferencesState } from "./preferences";
@@ -18,8 +19,12 @@ export interface PageState {
   readonly catalogUrl: string;
   readonly model: ModelState;
   readonly preferences: PreferencesState;
-  /** Null until the database has answered. */
+  /** Null until the database has answered, and after everything was deleted. */
+  readonly chats: ReadonlySignal<ChatsState | null>;
+  /** The one on show. */
   readonly conversation: ReadonlySignal<ConversationState | null>;
+  /** The database waits for another tab, which has an earlier version of the page. */
+  readonly blocked: ReadonlySignal<boolean>;
   readonly updates: Updates | null;
   readonly online: ReadonlySignal<boolean>;
   /** Nothing is left on this device; the page is over. */

@@ -14,6 +14,7 @@ export interface Preferences {
   dismissed: string[]; // notices
   model: string; // what to load, "" for the page's own
   speeds: Record<string, number>; // tokens a second on this device, by model id
+  chats: "auto" | "shown" | "hidden"; // the list of conversations beside the page, where there is room
 }
 
 /** public/theme.js reads the same key before the first paint. */
@@ -47,6 +48,7 @@ export function readPreferences(text: string | null): Preferences {
     dismissed: dismissed.filter((code): code is string => typeof code === "string"),
     model: typeof stored.model === "string" ? stored.model.slice(0, 4096) : "",
     speeds: Object.fromEntries(speeds),
+    chats: oneOf(stored.chats, ["auto", "shown", "hidden"], "auto"),
   };
 }
 

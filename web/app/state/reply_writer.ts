@@ -16,8 +16,8 @@ export interface WriterParts {
   preferences: PreferencesState;
   thread: Thread;
   meter: ContextMeter;
-  /** Called when the first reply of the visit is finished: the moment to ask for lasting storage. */
-  onFirstReply?: () => void;
+  /** Called when a reply is finished. */
+  onReply?: () => void;
 }
 
 /** From so many tokens on a reply tells how fast its model is here. */
@@ -45,26 +45,38 @@ export class ReplyWriter {
   readonly #parts: WriterParts;
   readonly #fresh = new Set<string>(); // replies whose seed is drawn anew, whatever the settings say
   #running: AbortController | null = null;
-  #hadReply = false;
+  readonly #end: () => void;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
     const { model, thread } = parts;
-    effect(() => {
+    this.#end = effect(() => {
       const last = thread.path.value.at(-1);
       if (model.phase.value.phase !== "ready" || last === undefined || this.#running !== null) return;
-      if (isReply(last) && last.state === "waiting") void this.#write(last);
+      if (isReply(last) && last.state === "waiting" && thread.isMine(last)) void this.#write(last);
     });
+    thread.onTaken = () => {
+      this.#running?.abort();
+      this.#running = null;
+    };
+  }
+
+  /** Writes no more replies; one that is being written is given up. */
+  dispose(): void {
+    this.#end();
+    this.#running?.abort();
+    this.#running = null;
   }
 
   drawsSeed(replyId: string): void {
     this.#fresh.add(replyId);
   }
 
+  /** Stops the reply at the end of the branch, which is this tab's. */
   stop(): void {
     const { thread } = this.#parts;
     const last = thread.path.peek().at(-1);
-    if (last === undefined || !isOpen(last)) return;
+    if (last === undefined || !isReply(last) || !isOpen(last) || !thread.isMine(last)) return;
     const running = this.#running;
     this.#running = null;
     running?.abort();
@@ -130,7 +142,7 @@ export class ReplyWriter {
     end: Partial<ChatCompletionChunk> & { finish?: string },
     ids: readonly string[],
   ): void {
-    const { thread, meter, model: loaded, onFirstReply, preferences } = this.#parts;
+    const { thread, meter, model: loaded, onReply, preferences } = this.#parts;
     const { model = "", usage, parley, finish } = end;
     const written = usage?.completion_tokens ?? parley?.ids.length ?? 0;
     // What was stopped before has not been counted.
@@ -147,8 +159,7 @@ export class ReplyWriter {
         meter.show({ used: parley.context.used, total: parley.context.total }, parley.dropped_messages, ids);
       }
     });
-    if (!this.#hadReply) onFirstReply?.();
-    this.#hadReply = true;
+    onReply?.();
   }
 
   #failed(error: unknown): ReplyChange {

@@ -1,5 +1,5 @@
-// The conversation's messages: the tree, the branch on show, the reply being written, and their way into storage. What is
-// said next, and by whom, is left to conversation.ts and reply_writer.ts.
+// The messages of one conversation: the tree, the branch on show, the reply being written, their way into storage, and
+// what other tabs do to them. What is said next, and by whom, is left to conversation.ts and reply_writer.ts.
 
 import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { ChatMessage } from "../../engine/types";
@@ -14,6 +14,7 @@ import {
   pathTo,
   type ReplyMessage,
 } from "./messages";
+import type { Tab } from "./tab";
 
 /** The reply being written; `text` is all of it so far. */
 export interface LiveReply {
@@ -31,15 +32,9 @@ export type ReplyChange = Partial<Omit<ReplyMessage, "role" | "id">>;
 
 const SAVE_MS = 500; // a crash loses at most this much of a reply
 
-function newConversation(system: string): Conversation {
+export function newConversation(system: string): Conversation {
   const now = Date.now();
-  return { id: newId(), title: "", created: now, updated: now, leaf: null, system };
-}
-
-/** A reply that a reload or a crash cut off is whole as far as it goes; without a word it is written again. */
-function restored(message: Message): Message {
-  if (!isReply(message) || message.state !== "streaming") return message;
-  return { ...message, state: message.content === "" ? "waiting" : "interrupted" };
+  return { id: newId(), title: "", created: now, updated: now, leaf: null, system, pinned: false };
 }
 
 export class Thread {
@@ -49,29 +44,44 @@ export class Thread {
   readonly persistent: Signal<boolean>;
   /** The branch on show, first message first. */
   readonly path: ReadonlySignal<readonly Message[]>;
-  /** A reply is being written, or waits for the model. */
+  /** A reply is being written, or waits for the model; it may be in another tab. */
   readonly busy: ReadonlySignal<boolean>;
+  /** Called when another tab has the reply that is being written here. */
+  onTaken: (id: string) => void = () => {};
   readonly #messages: Signal<ReadonlyMap<string, Message>>;
   readonly #families: ReadonlySignal<ReadonlyMap<string, readonly Message[]>>;
+  readonly #revisions = new Map<string, number>(); // of each message that is stored
   readonly #store: ChatStore;
+  readonly #tab: Tab;
   #unsaved: ReturnType<typeof setTimeout> | undefined; // the next write of a partial reply
+  #touched: Partial<Conversation> = {}; // since the last save
+  #closed = false;
+  readonly #watches = new Map<string, () => void>(); // tabs that write here
 
-  constructor(store: ChatStore, stored: StoredChat | null) {
+  /** `open`: the tabs that are open. */
+  constructor(store: ChatStore, tab: Tab, stored: StoredChat | Conversation, open: ReadonlySet<string>) {
+    const { conversation, messages } = "messages" in stored ? stored : { conversation: stored, messages: [] };
     this.#store = store;
-    this.persistent = signal(store.persistent);
-    this.conversation = signal(stored?.conversation ?? newConversation(""));
-    this.#messages = signal(new Map(stored?.messages.map((message) => [message.id, restored(message)])));
+    this.#tab = tab;
+    this.persistent = signal(store.access === "full");
+    this.conversation = signal(conversation);
+    this.#messages = signal(new Map(messages.map((message) => [message.id, message])));
+    for (const { id, revision = 0 } of messages) this.#revisions.set(id, revision);
     this.#families = computed(() => familiesOf(this.#messages.value.values()));
     this.path = computed(() => pathTo(this.conversation.value.leaf, this.#messages.value));
     this.busy = computed(() => {
       const last = this.path.value.at(-1);
       return last !== undefined && isOpen(last);
     });
-    if (stored === null) this.save([]); // so that a draft has a conversation to come back with
+    this.#adopt(open);
   }
 
   get messages(): ReadonlyMap<string, Message> {
     return this.#messages.peek();
+  }
+
+  isMine({ writer }: ReplyMessage): boolean {
+    return writer === this.#tab.id;
   }
 
   /** The versions of a message, itself among them, oldest first. */
@@ -85,15 +95,36 @@ export class Thread {
     this.#messages.value = next;
   }
 
+  /** Stores these messages, and what was touched of the conversation. */
   save(changed: readonly Message[]): void {
-    void this.#store.save(this.conversation.peek(), changed).catch((error: unknown) => {
-      console.error("The conversation could not be stored:", error);
-      this.persistent.value = false;
-    });
+    if (this.#closed) return;
+    const part = this.#touched;
+    this.#touched = {};
+    const messages = changed.map((message) => this.#next(message));
+    const whole = () => {
+      const sent = new Map(messages.map((message) => [message.id, message]));
+      return [...this.messages.values()].map((message) => sent.get(message.id) ?? message);
+    };
+    const change = { conversation: this.conversation.peek(), part, messages, whole };
+    this.#store.save(change).then(
+      (conflicts) => {
+        for (const theirs of conflicts) this.#yield(theirs);
+      },
+      (error: unknown) => {
+        console.error("The conversation could not be stored:", error);
+        this.persistent.value = false;
+      },
+    );
   }
 
+  /** Something was said or shown. */
   touch(part: Partial<Conversation>): void {
-    this.conversation.value = { ...this.conversation.peek(), ...part, updated: Date.now() };
+    this.change({ ...part, updated: Date.now() });
+  }
+
+  change(part: Partial<Conversation>): void {
+    Object.assign(this.#touched, part);
+    this.conversation.value = { ...this.conversation.peek(), ...part };
   }
 
   /** Puts `reply` at the end of the branch on show. */
@@ -114,7 +145,13 @@ export class Thread {
       content: "",
       created: Date.now(),
       state: "waiting",
+      writer: this.#tab.id,
     };
+  }
+
+  /** `reply`, to be written on from where it is. */
+  reopened(reply: ReplyMessage): ReplyMessage {
+    return { ...reply, state: "waiting", writer: this.#tab.id };
   }
 
   /** More of the reply being written; stored within SAVE_MS. */
@@ -130,7 +167,8 @@ export class Thread {
     this.#forgetTimer();
     const message = this.#current(id);
     if (message === undefined || !isReply(message)) return;
-    const settled: ReplyMessage = { ...message, ...part };
+    const { writer: _nobody, ...rest } = message;
+    const settled: ReplyMessage = { ...rest, ...part };
     batch(() => {
       this.put(settled);
       if (this.live.peek()?.id === id) this.live.value = null;
@@ -151,17 +189,22 @@ export class Thread {
   unsettled(): Message[] {
     const live = this.live.peek();
     if (live === null) return [];
-    return pathTo(live.id, this.#messages.peek())
+    return pathTo(live.id, this.messages)
       .slice(-2)
       .map((message) => this.#current(message.id) ?? message);
   }
 
-  startOver(): void {
-    batch(() => {
-      this.conversation.value = newConversation(this.conversation.peek().system);
-      this.#messages.value = new Map();
-      this.save([]);
-    });
+  /** Every message, with the text that is on the screen. */
+  current(): Message[] {
+    return [...this.messages.keys()].flatMap((id) => this.#current(id) ?? []);
+  }
+
+  /** Nothing more is stored. */
+  close(): void {
+    this.#closed = true;
+    this.#forgetTimer();
+    for (const callOff of this.#watches.values()) callOff();
+    this.#watches.clear();
   }
 
   /** What the engine is to read: the system text and the branch up to `leaf`, without replies that have no words. */
@@ -172,19 +215,105 @@ export class Thread {
       prompt.sent.push({ role: "system", content: system });
       prompt.ids.push("");
     }
-    for (const { id, role, content } of pathTo(leaf, this.#messages.peek())) {
+    for (const message of pathTo(leaf, this.messages)) {
+      const { id, role, content } = message;
       if (content === "") continue;
-      prompt.sent.push({ role, content });
+      const pinned = !isReply(message) && message.pinned === true;
+      prompt.sent.push({ role, content, ...(pinned && { pinned }) });
       prompt.ids.push(id);
     }
     return prompt;
   }
 
+  /** Another tab has stored this. The branch on show stays, unless it has grown. */
+  receive(conversation: Conversation, messages: readonly Message[]): void {
+    const newer = messages.filter(({ id, revision = 0 }) => revision > (this.#revisions.get(id) ?? -1));
+    for (const { id, revision = 0 } of newer) this.#revisions.set(id, revision);
+    const before = this.conversation.peek();
+    batch(() => {
+      for (const message of newer) {
+        if (this.live.peek()?.id === message.id) this.#yield(message);
+      }
+      this.put(...newer);
+      const grown =
+        before.leaf === null || pathTo(conversation.leaf, this.messages).some(({ id }) => id === before.leaf);
+      this.conversation.value = { ...conversation, leaf: grown ? conversation.leaf : before.leaf };
+    });
+    this.#watch();
+  }
+
   /** A message with the text that is on the screen. */
   #current(id: string): Message | undefined {
-    const message = this.#messages.peek().get(id);
+    const message = this.messages.get(id);
     const live = this.live.peek();
     return message !== undefined && live?.id === id ? { ...message, content: live.text } : message;
+  }
+
+  /** `message` as the next one of its name. */
+  #next(message: Message): Message {
+    const before = this.#revisions.get(message.id);
+    const revision = before === undefined ? 0 : before + 1;
+    this.#revisions.set(message.id, revision);
+    return { ...message, revision };
+  }
+
+  /** Another tab was first with this message: theirs stands, and words of ours that it lacks become a version beside it. */
+  #yield(theirs: Message): void {
+    const mine = this.#current(theirs.id);
+    this.#revisions.set(theirs.id, theirs.revision ?? 0);
+    if (this.live.peek()?.id === theirs.id) {
+      this.onTaken(theirs.id);
+      this.live.value = null;
+    }
+    this.put(theirs);
+    this.#watch();
+    if (mine === undefined || !isReply(mine) || theirs.content.startsWith(mine.content)) return;
+    const { writer: _nobody, ...rest } = mine;
+    const copy: ReplyMessage = { ...rest, id: newId(), state: isOpen(mine) ? "interrupted" : mine.state };
+    this.put(copy);
+    this.save([copy]);
+  }
+
+  /**
+   * Takes over the replies whose tab is closed: what a reload or a crash cut off is whole as far as it goes; without a word it
+   * is written again, here.
+   */
+  #adopt(open: ReadonlySet<string>): void {
+    const left = [...this.messages.values()].filter(
+      (message): message is ReplyMessage =>
+        isReply(message) && isOpen(message) && !this.isMine(message) && !open.has(message.writer ?? ""),
+    );
+    const adopted = left.map((reply): ReplyMessage => {
+      if (reply.state === "waiting" || reply.content === "") return this.reopened(reply);
+      const { writer: _closed, ...rest } = reply;
+      return { ...rest, state: "interrupted" };
+    });
+    if (adopted.length > 0) {
+      this.put(...adopted);
+      this.save(adopted);
+    }
+    this.#watch();
+  }
+
+  /** Waits for the end of the tabs that write here. */
+  #watch(): void {
+    const writers = new Set<string>();
+    for (const message of this.messages.values()) {
+      if (isReply(message) && isOpen(message) && !this.isMine(message)) writers.add(message.writer ?? "");
+    }
+    for (const [writer, callOff] of this.#watches) {
+      if (writers.has(writer)) continue;
+      callOff();
+      this.#watches.delete(writer);
+    }
+    for (const writer of writers) {
+      if (this.#watches.has(writer)) continue;
+      const closed = () => {
+        this.#watches.delete(writer);
+        if (!this.#closed) void this.#tab.open().then((open) => this.#adopt(open));
+      };
+      this.#watches.set(writer, this.#tab.whenClosed(writer, closed));
+    }
   }
 
   #forgetTimer(): void {

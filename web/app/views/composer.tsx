@@ -2,22 +2,24 @@
 // composition, and carries the context meter. Stop takes Send's place while a reply is on its way.
 
 import { useSignal } from "@preact/signals";
-import { useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 import { focusMessage, MESSAGE_FIELD, SEND_BUTTON } from "../components/focus";
+import { useGrowth } from "../components/growth";
+import { isSendKey } from "../components/keys";
 import { formatNumber, t } from "../i18n";
 import type { ContextUse, ConversationState } from "../state/conversation";
 
 const LONGEST_DRAFT = 50_000; // characters: over 20 for each token of the largest context
-const IME_KEY = 229; // the keyCode of keys that an input method handles, also where isComposing is already false
 
 export function Composer({ conversation }: { conversation: ConversationState }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const busy = conversation.busy.value;
   const draft = conversation.draft.value;
 
-  useEffect(() => {
-    if (!matchMedia("(pointer: coarse)").matches) field.current?.focus();
-  }, [conversation.conversation.value.id]);
+  useLayoutEffect(() => {
+    const elsewhere = document.activeElement?.closest(".chats") != null;
+    if (!elsewhere && !matchMedia("(pointer: coarse)").matches) field.current?.focus();
+  }, []);
   useGrowth(field, draft);
 
   const left = useSignal(0); // characters of a text that was not taken
@@ -29,7 +31,11 @@ export function Composer({ conversation }: { conversation: ConversationState }) 
     if (!busy) conversation.send(draft);
   };
   const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key !== "Enter" || event.shiftKey || event.isComposing || event.keyCode === IME_KEY) return;
+    if (event.key === "ArrowUp" && draft === "" && !event.shiftKey && !event.isComposing) {
+      event.preventDefault();
+      conversation.startEdit();
+    }
+    if (!isSendKey(event)) return;
     event.preventDefault();
     send();
   };
@@ -93,15 +99,6 @@ export function Composer({ conversation }: { conversation: ConversationState }) 
   );
 }
 
-/** Where `field-sizing` is missing, the height follows the text by hand; CSS has the limit of eight lines. */
-function useGrowth(field: { current: HTMLTextAreaElement | null }, draft: string): void {
-  useLayoutEffect(() => {
-    if (field.current === null || CSS.supports("field-sizing", "content")) return;
-    field.current.style.height = "auto";
-    field.current.style.height = `${field.current.scrollHeight}px`;
-  }, [draft, field]);
-}
-
 const QUIET_BELOW = 0.7; // of the context
 
 function ContextMeter({ use, drops }: { use: ContextUse | null; drops: boolean }) {
@@ -117,8 +114,14 @@ function ContextMeter({ use, drops }: { use: ContextUse | null; drops: boolean }
         aria-label={text.label}
       />
       <p class="meter-text">
-        {drops && <span>{text.drops}</span>}
-        <span class="figures">{text.figure(formatNumber(use.used), formatNumber(use.total))}</span>
+        {use.over === true ? (
+          <span class="lost">{text.over}</span>
+        ) : (
+          <>
+            {drops && <span>{text.drops}</span>}
+            <span class="figures">{text.figure(formatNumber(use.used), formatNumber(use.total))}</span>
+          </>
+        )}
       </p>
     </div>
   );

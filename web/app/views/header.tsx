@@ -1,5 +1,5 @@
-// The line at the top: what the conversation is called, how the model is doing, a new chat, settings. While a model
-// arrives, its progress in words stands beside the chip and a hairline below the header fills.
+// The line at the top: the way to the conversations, what this one is called, how the model is doing, a new chat, settings.
+// While a model arrives, its progress in words stands beside the chip and a hairline below the header fills.
 
 import { formatBytesOf, formatRate, formatSeconds, t } from "../i18n";
 import type { Phase } from "../state/model";
@@ -7,20 +7,36 @@ import { usePage } from "../state/page";
 
 const TELLING = 0.01; // of the download, before its rate means anything
 
+export const CHATS_BUTTON = "chats";
+
 interface HeaderProps {
   title: string;
   canStartNew: boolean;
+  /** The list of conversations is beside the page. */
+  chatsShown: boolean;
+  onChats: () => void;
   onModel: () => void;
   onNewChat: () => void;
   onSettings: () => void;
 }
 
-export function Header({ title, canStartNew, onModel, onNewChat, onSettings }: HeaderProps) {
+export function Header(props: HeaderProps) {
+  const { title, canStartNew, chatsShown, onChats, onModel, onNewChat, onSettings } = props;
   const { model } = usePage();
   const phase = model.phase.value;
   return (
     <header class="header">
       <div class="header-line">
+        <button
+          type="button"
+          id={CHATS_BUTTON}
+          class="quiet header-chats"
+          aria-expanded={chatsShown}
+          aria-keyshortcuts="Control+B Meta+B"
+          onClick={onChats}
+        >
+          {t.value.chats.short}
+        </button>
         <h1 class="title">
           <bdi>{title === "" ? t.value.newConversation : title}</bdi>
         </h1>
@@ -34,9 +50,17 @@ export function Header({ title, canStartNew, onModel, onNewChat, onSettings }: H
         )}
         <div class="header-controls">
           <ModelChip phase={phase} onClick={onModel} />
-          <button type="button" class="quiet" aria-disabled={!canStartNew} onClick={onNewChat}>
-            {t.value.newChat}
-          </button>
+          {!chatsShown && (
+            <button
+              type="button"
+              class="quiet header-new"
+              aria-disabled={!canStartNew}
+              aria-keyshortcuts="Control+Shift+O Meta+Shift+O"
+              onClick={onNewChat}
+            >
+              {t.value.newChat}
+            </button>
+          )}
           <button type="button" class="quiet" onClick={onSettings}>
             {t.value.settings}
           </button>

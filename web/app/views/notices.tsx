@@ -39,7 +39,7 @@ function Notice({ lost = false, children, action, dismiss }: NoticeProps) {
 }
 
 export function Notices({ conversation }: { conversation: ConversationState | null }) {
-  const { model, preferences, updates, online } = usePage();
+  const { model, preferences, updates, online, chats, blocked } = usePage();
   const text = t.value.notices;
   const phase = model.phase.value;
   const seen = useSignal<readonly string[]>([]); // put away for this visit
@@ -71,8 +71,11 @@ export function Notices({ conversation }: { conversation: ConversationState | nu
           {phase.phase === "ready" ? text.offline : text.offlineWithout}
         </Notice>
       )}
+      {blocked.value && <Notice>{text.chatBlocked}</Notice>}
       {conversation !== null && !conversation.persistent.value && shown(CHAT_MEMORY) && (
-        <Notice dismiss={putAway(CHAT_MEMORY)}>{text.chatMemory}</Notice>
+        <Notice dismiss={putAway(CHAT_MEMORY)}>
+          {chats.value?.access === "newer" ? text.chatNewer : text.chatMemory}
+        </Notice>
       )}
       {model.notices.value.map(({ code }) =>
         // That private files were refused changes nothing for the user; the model's panel says it.

@@ -3,13 +3,14 @@
 
 import { useComputed, useSignal } from "@preact/signals";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
-import { Turn } from "../components/turn";
+import { Turn, turnId } from "../components/turn";
 import { t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
 import { familyKey, type Message } from "../state/messages";
+import { usePage } from "../state/page";
 
-const FIRST_TURNS = 20;
-const MORE_TURNS = 20; // a step: about 10 ms of work
+const FIRST_TURNS = 12;
+const MORE_TURNS = 12; // a step: about 10 ms of work
 const STEP_MS = 16;
 const NEAR_END = 48; // px
 
@@ -19,12 +20,15 @@ interface TurnModel {
   versions: number;
   dropped: boolean;
   rule: boolean;
+  editing: boolean;
 }
 
 export function Transcript({ conversation }: { conversation: ConversationState }) {
+  const edited = useComputed(() => conversation.editing.value?.message);
   const turns = useComputed<readonly TurnModel[]>(() => {
     const path = conversation.path.value;
     const dropped = conversation.dropped.value;
+    const editing = edited.value;
     return path.map((message, index) => {
       const next = path[index + 1];
       const family = conversation.versions(message);
@@ -34,13 +38,15 @@ export function Transcript({ conversation }: { conversation: ConversationState }
         version: family.indexOf(message) + 1,
         versions: family.length,
         dropped: isDropped,
+        editing: message.id === editing,
         rule: isDropped && (next === undefined || !dropped.has(next.id)),
       };
     });
   });
   const id = conversation.conversation.value.id;
   const shown = useShownTurns(turns.value.length, id);
-  const { text, away, toEnd } = useFollow(turns.value.at(-1)?.message.id, id);
+  const { text, away, toEnd, letGo } = useFollow(turns.value.at(-1)?.message.id, id);
+  useSought(shown, letGo);
   const from = Math.max(0, turns.value.length - shown);
   return (
     <>
@@ -61,6 +67,7 @@ export function Transcript({ conversation }: { conversation: ConversationState }
             versions={turn.versions}
             dropped={turn.dropped}
             rule={turn.rule}
+            editing={turn.editing}
             last={from + index === turns.value.length - 1}
           />
         ))}
@@ -92,6 +99,21 @@ function useShownTurns(count: number, conversation: string): number {
   return shown.value;
 }
 
+/** Brings the message that was searched for into sight, once it is on the page. */
+function useSought(shown: number, letGo: () => void): void {
+  const { chats } = usePage();
+  const sought = chats.value?.sought;
+  const id = sought?.value;
+  useEffect(() => {
+    const turn = id == null ? null : document.getElementById(turnId(id));
+    if (sought === undefined || turn === null) return;
+    sought.value = null;
+    letGo();
+    turn.scrollIntoView({ block: "center", behavior: "instant" });
+    turn.focus({ preventScroll: true });
+  }, [id, shown, sought, letGo]);
+}
+
 /** Keeps the end in sight while the reader is there; `away` is true after they scrolled up. */
 function useFollow(lastId: string | undefined, conversation: string) {
   const text = useRef<HTMLDivElement>(null);
@@ -102,6 +124,11 @@ function useFollow(lastId: string | undefined, conversation: string) {
     const page = document.scrollingElement;
     page?.scrollTo({ top: page.scrollHeight, behavior: "instant" });
   }, []);
+
+  const letGo = useCallback(() => {
+    atEnd.current = false;
+    away.value = true;
+  }, [away]);
 
   useEffect(() => {
     const page = document.scrollingElement;
@@ -132,5 +159,5 @@ function useFollow(lastId: string | undefined, conversation: string) {
     atEnd.current = true;
     toEnd();
   }, [lastId, conversation]);
-  return { text, away: away.value, toEnd };
+  return { text, away: away.value, toEnd, letGo };
 }

@@ -13,6 +13,8 @@ const PAYLOAD = asked.get("payload") ?? "<b>bold</b>";
 const STATES: Record<string, Partial<FakeOptions>> = {
   ready: {},
   slow: { pieceMs: 150 },
+  drawn_out: { pieceMs: 150, reply: () => Array.from({ length: 90 }, (_, i) => `word ${i} `) },
+  brisk: { pieceMs: 10, reply: () => Array.from({ length: 12 }, (_, i) => `Word ${i} `) },
   models: { more: true },
   elsewhere: { hold: { state: "elsewhere" } },
   loading: { holdAt: downloading(12_400_000, 8_100_000) },

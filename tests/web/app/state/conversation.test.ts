@@ -1,87 +1,7 @@
 // The conversation over the fake engine: what is sent, shown and stored.
 
-import { signal } from "@preact/signals";
 import { expect, test, vi } from "vitest";
-import type { ChatStore, StoredChat } from "../../../../web/app/state/chat_store";
-import { createConversation } from "../../../../web/app/state/conversation";
-import type { Conversation, Message, ReplyMessage } from "../../../../web/app/state/messages";
-import { createModel } from "../../../../web/app/state/model";
-import { createPreferences } from "../../../../web/app/state/preferences";
-import type { EngineState } from "../../../../web/engine/types";
-import { FakeEngine, type FakeOptions } from "../fake_engine";
-
-class TestStore implements ChatStore {
-  readonly persistent = true;
-  readonly conversations = new Map<string, Conversation>();
-  readonly messages = new Map<string, Message>();
-  readonly drafts = new Map<string, string>();
-
-  async newest(): Promise<StoredChat | null> {
-    const conversation = [...this.conversations.values()].at(-1);
-    if (conversation === undefined) return null;
-    const messages = [...this.messages.values()].filter(
-      (message) => message.conversation === conversation.id,
-    );
-    return { conversation, messages, draft: this.drafts.get(conversation.id) ?? "" };
-  }
-
-  async save(conversation: Conversation, messages: readonly Message[]): Promise<void> {
-    this.conversations.delete(conversation.id);
-    this.conversations.set(conversation.id, conversation);
-    for (const message of messages) this.messages.set(message.id, structuredClone(message));
-  }
-
-  async saveDraft(conversation: string, text: string): Promise<void> {
-    this.drafts.set(conversation, text);
-  }
-
-  leave({ conversation, messages, draft }: StoredChat): void {
-    void this.save(conversation, messages);
-    void this.saveDraft(conversation.id, draft);
-  }
-}
-
-async function open(options: Partial<FakeOptions> = {}, store = new TestStore()) {
-  const engineState = signal<EngineState>({ state: "idle" });
-  const engine = new FakeEngine({
-    ...options,
-    onState: (state) => {
-      engineState.value = state;
-    },
-  });
-  const model = createModel(engine, engineState, "parley-17m");
-  const preferences = createPreferences(null);
-  const conversation = createConversation({
-    engine,
-    model,
-    preferences,
-    store,
-    stored: await store.newest(),
-  });
-  return { engine, model, preferences, conversation, store };
-}
-
-async function openReady(options: Partial<FakeOptions> = {}, store = new TestStore()) {
-  const page = await open(options, store);
-  await page.model.load();
-  return page;
-}
-
-type Page = Awaited<ReturnType<typeof open>>;
-
-const settled = ({ conversation }: Page) => vi.waitFor(() => expect(conversation.busy.value).toBe(false));
-
-async function ask(page: Page, text: string): Promise<ReplyMessage> {
-  page.conversation.send(text);
-  await settled(page);
-  return lastReply(page);
-}
-
-function lastReply({ conversation }: Page): ReplyMessage {
-  const last = conversation.path.value.at(-1);
-  if (last?.role !== "assistant") throw new Error("the last turn is not a reply");
-  return last;
-}
+import { ask, lastReply, open, openReady, said, settled, TestStore } from "../support/open_chats";
 
 test("a message gets its reply, with figures, and both are stored", async () => {
   const page = await openReady();
@@ -92,7 +12,7 @@ test("a message gets its reply, with figures, and both are stored", async () => 
     tokensPerSecond: 142,
     seed: page.engine.requests[0]?.seed,
   });
-  expect(page.store.messages.get(reply.id)).toEqual(reply);
+  expect(await page.store.message(reply.id)).toMatchObject(reply);
   expect(page.conversation.conversation.value.title).toBe("Good morning");
 });
 
@@ -156,7 +76,10 @@ test("a partial reply is stored at least every second, and a reload shows it as 
     store,
   );
   page.conversation.send("Count");
-  await vi.waitFor(() => expect(store.messages.get(lastReply(page).id)?.content).toMatch(/^0 1 /), 2500);
+  await vi.waitFor(
+    async () => expect((await store.message(lastReply(page).id))?.content).toMatch(/^0 1 /),
+    2500,
+  );
   const reloaded = await open({}, store);
   expect(lastReply(reloaded).state).toBe("interrupted");
   expect(lastReply(reloaded).content).toMatch(/^0 1 /);
@@ -182,7 +105,7 @@ test("leaving the page writes what is on the screen", async () => {
   page.conversation.send("Hello");
   await vi.waitFor(() => expect(page.conversation.live.value?.text).toMatch(/^Hello! What/));
   page.conversation.flush();
-  expect(page.store.messages.get(lastReply(page).id)?.content).toMatch(/^Hello! What/);
+  expect((await page.store.message(lastReply(page).id))?.content).toMatch(/^Hello! What/);
   page.conversation.stop();
 });
 
@@ -228,7 +151,7 @@ test("a message that does not fit can be taken back into the composer", async ()
   page.conversation.takeBack();
   expect(page.conversation.draft.value).toBe("A long message");
   expect(page.conversation.path.value).toEqual([]);
-  expect(page.store.messages.has(reply.id)).toBe(true);
+  expect(await page.store.message(reply.id)).toBeDefined();
 });
 
 test("a reply without a word is written again in its own place", async () => {
@@ -256,27 +179,101 @@ test("the meter counts what is being written", async () => {
   await vi.waitFor(() => expect(page.conversation.context.value).toEqual({ used: 12, total: 512 }));
 });
 
-test("a draft survives a reload", async () => {
-  const store = new TestStore();
-  const page = await openReady({}, store);
-  page.conversation.draft.value = "half a sen";
-  await vi.waitFor(() => expect([...store.drafts.values()]).toEqual(["half a sen"]));
-  expect((await open({}, store)).conversation.draft.value).toBe("half a sen");
+test("the meter says when what is being written is more than fits, and goes on when it is shortened", async () => {
+  const page = await openReady({ context: 96 });
+  page.conversation.draft.value = "x".repeat(1000);
+  await vi.waitFor(() =>
+    expect(page.conversation.context.value).toEqual({ used: 96, total: 96, over: true }),
+  );
+  page.conversation.draft.value = "x".repeat(40);
+  await vi.waitFor(() => expect(page.conversation.context.value).toEqual({ used: 12, total: 96 }));
 });
 
-test("a new chat starts empty, keeps the system text and leaves the old one stored", async () => {
-  const page = await openReady();
-  page.conversation.setSystem("Be kind.");
-  const old = page.conversation.conversation.value.id;
-  await ask(page, "Hello");
-  page.conversation.newChat();
-  expect(page.conversation.path.value).toEqual([]);
-  expect(page.conversation.conversation.value).toMatchObject({ system: "Be kind.", title: "" });
-  expect([...page.store.messages.values()].filter(({ conversation }) => conversation === old)).toHaveLength(
-    2,
-  );
+test("a user's message is edited: the new words get a reply, the old branch stays within reach", async () => {
+  const page = await openReady({ reply: (messages) => [`You said ${messages.at(-1)?.content}.`] });
+  await ask(page, "One");
+  await ask(page, "Two");
+  const [one] = page.conversation.path.value;
+  page.conversation.startEdit(one?.id);
+  expect(page.conversation.editing.value).toEqual({ message: one?.id, text: "One" });
+  page.conversation.editing.value = { message: one?.id ?? "", text: "Eins" };
+  page.conversation.finishEdit();
+  await settled(page);
+  expect(said(page)).toEqual(["Eins", "You said Eins."]);
+  const edited = page.conversation.path.value[0];
+  expect(
+    page.conversation.versions(edited as NonNullable<typeof edited>).map(({ content }) => content),
+  ).toEqual(["One", "Eins"]);
+  page.conversation.showVersion(one?.id ?? "");
+  expect(said(page)).toEqual(["One", "You said One.", "Two", "You said Two."]);
   const reloaded = await open({}, page.store);
-  expect(reloaded.conversation.path.value).toEqual([]);
+  expect(said(reloaded)).toEqual(["One", "You said One.", "Two", "You said Two."]);
+});
+
+test("a reply is edited: the user's words stand beside the model's, say so, and are what is sent on", async () => {
+  const page = await openReady();
+  const reply = await ask(page, "Hello");
+  page.conversation.startEdit(reply.id);
+  page.conversation.editing.value = { message: reply.id, text: "Good day." };
+  page.conversation.finishEdit();
+  expect(lastReply(page)).toMatchObject({ content: "Good day.", edited: true, state: "done" });
+  expect(lastReply(page).details).toBeUndefined();
+  expect(page.conversation.versions(lastReply(page))).toHaveLength(2);
+  expect(page.engine.requests).toHaveLength(1);
+  await ask(page, "And?");
+  expect(page.engine.requests.at(-1)?.messages[1]).toEqual({ role: "assistant", content: "Good day." });
+});
+
+test("editing without a change, or to nothing, changes nothing; without a name it is the user's last message", async () => {
+  const page = await openReady();
+  page.conversation.startEdit();
+  expect(page.conversation.editing.value).toBeNull();
+  await ask(page, "Hello");
+  const before = page.conversation.path.value;
+  for (const text of ["Hello", "  "]) {
+    page.conversation.startEdit();
+    expect(page.conversation.editing.value?.text).toBe("Hello");
+    page.conversation.editing.value = { message: before[0]?.id ?? "", text };
+    page.conversation.finishEdit();
+    expect(page.conversation.path.value).toBe(before);
+  }
+});
+
+test("a pinned exchange is sent as such and stays; its edited version is pinned too", async () => {
+  const page = await openReady({ context: 40, reply: () => ["A reply of some length."] });
+  await ask(page, "A first message that takes its room");
+  const first = page.conversation.path.value[0]?.id ?? "";
+  page.conversation.pin(first, true);
+  await ask(page, "A second message that takes its room");
+  await ask(page, "A third message that takes its room");
+  expect(page.engine.requests.at(-1)?.messages.map(({ pinned }) => pinned)).toEqual([
+    true,
+    undefined,
+    undefined,
+    undefined,
+    undefined,
+  ]);
+  expect(page.conversation.dropped.value).not.toContain(first);
+  const [, , second] = page.conversation.path.value;
+  expect(page.conversation.dropped.value).toContain(second?.id);
+  expect((await open({}, page.store)).conversation.path.value[0]).toMatchObject({ pinned: true });
+  page.conversation.pin(first, false);
+  expect(page.conversation.path.value[0]).not.toHaveProperty("pinned");
+});
+
+test("R9: drafts survive a reload, of the next message and of one that is being edited", async () => {
+  const store = new TestStore();
+  const page = await openReady({}, store);
+  await ask(page, "Hello");
+  page.conversation.startEdit();
+  const editing = { message: page.conversation.path.value[0]?.id ?? "", text: "Hello th" };
+  page.conversation.editing.value = editing;
+  page.conversation.draft.value = "half a sen";
+  const { id } = page.conversation.conversation.value;
+  await vi.waitFor(async () => expect((await store.readDraft(id)).text).toBe("half a sen"));
+  const reloaded = await open({}, store);
+  expect(reloaded.conversation.draft.value).toBe("half a sen");
+  expect(reloaded.conversation.editing.value).toEqual(editing);
 });
 
 test("blank text and text during a reply are not sent", async () => {

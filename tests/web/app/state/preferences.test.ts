@@ -4,7 +4,15 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { createPreferences, PREFERENCES_KEY, readPreferences } from "../../../../web/app/state/preferences";
 
-const defaults = { theme: "auto", language: "auto", options: {}, dismissed: [], model: "", speeds: {} };
+const defaults = {
+  theme: "auto",
+  language: "auto",
+  options: {},
+  dismissed: [],
+  model: "",
+  speeds: {},
+  chats: "auto",
+};
 
 function memory(): Pick<Storage, "getItem" | "setItem"> & { map: Map<string, string> } {
   const map = new Map<string, string>();
