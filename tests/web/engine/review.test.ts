@@ -178,7 +178,7 @@ describe("from the page", () => {
     for (const request of wrong) {
       await expect(engine.review(request as never)).rejects.toMatchObject({ code: "BAD_ARG" });
     }
-    await expect(engine.review({ text: "", best_of: 2 } as never)).rejects.toMatchObject({
+    await expect(engine.review({ text: "", suffix: "x" } as never)).rejects.toMatchObject({
       code: "UNSUPPORTED_OPTION",
     });
     for (const index of [-1, 0.5, Number.NaN]) {
