@@ -136,11 +136,7 @@ function Talk({ conversation }: { conversation: ConversationState }) {
   const empty = useComputed(() => conversation.path.value.length === 0);
   return (
     <>
-      {empty.value ? (
-        <EmptyState onStart={(text) => conversation.send(text)} />
-      ) : (
-        <Transcript conversation={conversation} />
-      )}
+      {empty.value ? <EmptyState conversation={conversation} /> : <Transcript conversation={conversation} />}
       <Composer conversation={conversation} />
     </>
   );

@@ -50,6 +50,13 @@ export const en = {
       `It is small, ${parameters} parameters, and makes mistakes. It speaks ${languages}.`,
     limitsShort: "It is small and makes mistakes.",
     begin: "Three ways to begin",
+    scenario: "What for",
+    scenarios: {
+      any: "Anything",
+      service: "Customer service",
+      assistant: "Assistant",
+      smallTalk: "Small talk",
+    },
     facts: (name: string, size: string) => `${name}, ${size} to download once, licence`,
   },
   comma: ", ",

@@ -45,6 +45,8 @@ export const zh: Messages = {
     limits: (parameters, languages) => `它很小，只有 ${parameters} 个参数，会出错。它会说${languages}。`,
     limitsShort: "它很小，会出错。",
     begin: "三种开场",
+    scenario: "用途",
+    scenarios: { any: "随意", service: "客户服务", assistant: "助理", smallTalk: "闲聊" },
     facts: (name, size) => `${name}，只需下载一次，${size}，许可`,
   },
   comma: "，",

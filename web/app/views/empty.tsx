@@ -1,19 +1,16 @@
 // What a newcomer sees: what this is, what it can do, and three ways to begin, set as the opening of a play.
 
+import { Choices } from "../components/choices";
 import { focusMessage } from "../components/focus";
 import { Licence } from "../components/licence";
 import { formatBytes, formatLanguages, formatParameters, t } from "../i18n";
+import type { ConversationState } from "../state/conversation";
 import { usePage } from "../state/page";
+import { chooseScenario, SCENARIOS, scenarioOf } from "../state/scenarios";
 
-/** In the language of the bundled model, whatever the page speaks: a customer's question, an assistant's task, small talk. */
-const STARTERS = [
-  "Can you tell me the status of my order?",
-  "Book a table for two at an Italian restaurant tonight.",
-  "Do you like movies?",
-] as const;
-
-export function EmptyState({ onStart }: { onStart: (text: string) => void }) {
-  const { model } = usePage();
+export function EmptyState({ conversation }: { conversation: ConversationState }) {
+  const { model, preferences } = usePage();
+  const scenario = scenarioOf(conversation.conversation.value.system);
   const entry = model.entry.value;
   const text = t.value.empty;
   const bytes = entry?.download_bytes ?? entry?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
@@ -32,23 +29,32 @@ export function EmptyState({ onStart }: { onStart: (text: string) => void }) {
       </section>
       <section class="turn" aria-label={text.begin}>
         <p class="speaker">{t.value.you}</p>
-        <ul class="column starters">
-          {STARTERS.map((starter) => (
-            <li key={starter}>
-              <button
-                type="button"
-                class="starter"
-                lang="en"
-                onClick={() => {
-                  onStart(starter);
-                  focusMessage();
-                }}
-              >
-                {starter}
-              </button>
-            </li>
-          ))}
-        </ul>
+        <div class="column">
+          <Choices
+            legend={text.scenario}
+            name="scenario"
+            value={scenario}
+            choices={text.scenarios}
+            onChange={(id) => chooseScenario(id, conversation, preferences, model.id.value)}
+          />
+          <ul class="starters">
+            {SCENARIOS[scenario ?? "any"].starters.map((starter) => (
+              <li key={starter}>
+                <button
+                  type="button"
+                  class="starter"
+                  lang="en"
+                  onClick={() => {
+                    conversation.send(starter);
+                    focusMessage();
+                  }}
+                >
+                  {starter}
+                </button>
+              </li>
+            ))}
+          </ul>
+        </div>
       </section>
       {entry !== null && (
         <p class="empty-facts">

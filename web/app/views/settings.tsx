@@ -4,6 +4,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useId } from "preact/hooks";
+import { Choices } from "../components/choices";
 import { ListOption, NumberField, SeedField } from "../components/option_fields";
 import { Sheet } from "../components/sheet";
 import { t } from "../i18n";
@@ -50,36 +51,6 @@ export function Settings({ open, conversation, onClose }: SettingsProps) {
         <Version />
       </footer>
     </Sheet>
-  );
-}
-
-interface ChoicesProps<T extends string> {
-  legend: string;
-  name: string;
-  value: T;
-  choices: Readonly<Record<T, string>>;
-  onChange: (value: T) => void;
-}
-
-function Choices<T extends string>({ legend, name, value, choices, onChange }: ChoicesProps<T>) {
-  return (
-    <fieldset class="choices">
-      <legend>{legend}</legend>
-      <div class="choices-row">
-        {(Object.entries(choices) as [T, string][]).map(([choice, text]) => (
-          <label key={choice} class="choice">
-            <input
-              type="radio"
-              name={name}
-              value={choice}
-              checked={choice === value}
-              onChange={() => onChange(choice)}
-            />
-            <span>{text}</span>
-          </label>
-        ))}
-      </div>
-    </fieldset>
   );
 }
 
