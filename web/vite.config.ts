@@ -11,6 +11,8 @@ const ISOLATION = {
   "Cross-Origin-Resource-Policy": "same-origin",
 };
 const wasm = readWasmSet();
+/** Styles of the chunks that are imported when they are needed. */
+const LATER_STYLES = new Set(["panel.css"]);
 
 export default defineConfig({
   root: import.meta.dirname,
@@ -23,6 +25,14 @@ export default defineConfig({
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     chunkSizeWarningLimit: 200,
+    // What comes only when it is asked for stands apart from what is fetched before the first token.
+    rolldownOptions: {
+      output: {
+        chunkFileNames: "assets/later/[name]-[hash].js",
+        assetFileNames: ({ names }) =>
+          `${names.some((name) => LATER_STYLES.has(name)) ? "assets/later" : "assets"}/[name]-[hash][extname]`,
+      },
+    },
   },
   worker: { format: "es" },
   server: { port: 5173, strictPort: true, headers: ISOLATION, fs: { allow: [".."] } },

@@ -15,6 +15,7 @@ import { Composer } from "./views/composer";
 import { EmptyState } from "./views/empty";
 import { Header } from "./views/header";
 import { type Importing, ImportSheet, startImport } from "./views/import";
+import { Inspector } from "./views/inspector";
 import { ModelPanel } from "./views/model_panel";
 import { Notices } from "./views/notices";
 import { Settings } from "./views/settings";
@@ -109,6 +110,9 @@ function Page() {
       {chats !== null && <ImportSheet chats={chats} importing={importing} />}
       <ModelPanel open={sheet.value === "model"} onClose={closeSheet} />
       <Settings open={sheet.value === "settings"} conversation={conversation} onClose={closeSheet} />
+      {conversation !== null && (
+        <Inspector key={conversation.conversation.value.id} conversation={conversation} />
+      )}
       {conversation !== null && <Announcer conversation={conversation} />}
     </>
   );

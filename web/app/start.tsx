@@ -7,6 +7,7 @@ import { App } from "./app";
 import { openChatStore } from "./state/chat_database";
 import { type ChatsState, openChats } from "./state/chats";
 import { eraseEverything } from "./state/erase";
+import { createInspector } from "./state/inspector";
 import { createModel } from "./state/model";
 import { createOnline, type PageState } from "./state/page";
 import { createPreferences } from "./state/preferences";
@@ -47,6 +48,7 @@ export function start(root: HTMLElement, options: StartOptions): void {
     chats,
     conversation: computed(() => chats.value?.current.value ?? null),
     blocked,
+    inspector: createInspector(engine),
     updates: options.updates,
     online: createOnline(),
     erased,

@@ -79,9 +79,28 @@ export function ReplyLine({ conversation, reply, version, versions, last }: Repl
               {t.value.turn.edit}
             </button>
           )}
+          {reply.content !== "" && <InspectButton id={reply.id} />}
         </span>
       </div>
     </>
+  );
+}
+
+function InspectButton({ id }: { id: string }) {
+  const { target } = usePage().inspector;
+  const isOpen = target.value?.kind === "reply" && target.value.id === id;
+  return (
+    <button
+      type="button"
+      class="quiet"
+      data-inspects={id}
+      aria-expanded={isOpen}
+      onClick={() => {
+        target.value = isOpen ? null : { kind: "reply", id };
+      }}
+    >
+      {t.value.reply.inspect}
+    </button>
   );
 }
 

@@ -152,6 +152,7 @@ export const en = {
     copied: "Copied",
     copyFailed: "Copying was refused",
     regenerate: "Regenerate",
+    inspect: "Inspect",
     continue: "Continue",
     edit: "Edit message",
     tryAgain: "Try again",

@@ -138,6 +138,7 @@ export const zh: Messages = {
     copied: "已复制",
     copyFailed: "复制被拒绝",
     regenerate: "重新生成",
+    inspect: "查看内部",
     continue: "继续",
     edit: "修改消息",
     tryAgain: "再试一次",

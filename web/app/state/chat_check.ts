@@ -34,6 +34,7 @@ export const LIMITS = {
   text: 8_000_000, // UTF-16 units of one message
   title: 500,
   options: 200, // of a reply
+  tokens: 1_000_000, // of a reply
 } as const;
 
 /** An object's own fields; a key that is not in `known` is an error, unless `lenient`. */
@@ -127,7 +128,7 @@ export class Fields {
 const CONVERSATION = ["id", "title", "created", "updated", "leaf", "system", "pinned"];
 const MESSAGE = ["id", "conversation", "parent", "role", "content", "created", "revision"];
 const USER = [...MESSAGE, "pinned"];
-const REPLY = [...MESSAGE, "state", "writer", "edited", "failure", "details"];
+const REPLY = [...MESSAGE, "state", "writer", "edited", "failure", "details", "tokens"];
 const DETAILS = ["model", "tokens", "tokensPerSecond", "seed", "contextUsed", "contextTotal", "options"];
 const STATES: readonly ReplyState[] = [
   "waiting",
@@ -184,7 +185,16 @@ export function checkMessage(value: unknown, where: string, conversation: string
     ...(fields.has("details") && {
       details: checkDetails(fields.get("details"), fields.at("details"), lenient),
     }),
+    ...(fields.has("tokens") && { tokens: checkTokens(fields) }),
   };
+}
+
+function checkTokens(fields: Fields): number[] {
+  return fields.list("tokens", LIMITS.tokens).map((id, index) => {
+    if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id >= 2 ** 31)
+      throw new CheckError("BAD_TYPE", `${fields.at("tokens")}[${index}]`, "expected a token's number");
+    return id;
+  });
 }
 
 function checkFailure(value: unknown, where: string): Failure {

@@ -2,7 +2,7 @@
 // draft and the context meter. Which conversations there are is left to chats.ts.
 
 import { batch, type ReadonlySignal, type Signal } from "@preact/signals";
-import type { Engine } from "../../engine/types";
+import type { ChatMessage, Engine } from "../../engine/types";
 import { type ChatStore, type Drafts, NO_DRAFT, type StoredChat } from "./chat_store";
 import { ContextMeter, type ContextUse } from "./context_meter";
 import { Draft } from "./drafts";
@@ -59,6 +59,10 @@ export interface ConversationState {
   reveal(id: string): void;
   /** Keeps an exchange in the context, or no longer; `id` is the user's message. */
   pin(id: string, pinned: boolean): void;
+  /** What a reply answers, as the engine was asked. */
+  askedFor(reply: ReplyMessage): ChatMessage[];
+  /** Another version of a reply that begins with these words, and goes on from there unless it is over. */
+  branch(replyId: string, beginning: { content: string; tokens: number[]; over: boolean }): void;
   setSystem(text: string): void;
   /** Changes its name, or its place in the list. */
   change(part: Partial<Pick<Conversation, "title" | "pinned">>): void;
@@ -194,6 +198,13 @@ export function createConversation(parts: ConversationParts): ConversationState 
       thread.put(changed);
       thread.save([changed]);
     },
+    askedFor: (reply) => thread.prompt(reply.parent).sent,
+    branch(replyId, { content, tokens, over }) {
+      const reply = thread.messages.get(replyId);
+      if (!idle() || reply === undefined || reply.parent === null) return;
+      const state = over ? "done" : "waiting";
+      thread.open({ ...thread.newReply(reply.parent), content, tokens, state });
+    },
     setSystem(text) {
       thread.touch({ system: text });
       thread.save([]);
@@ -231,6 +242,14 @@ export function createConversation(parts: ConversationParts): ConversationState 
 
 /** The user's words in place of the model's, beside them. */
 function editedReply(reply: ReplyMessage, content: string): ReplyMessage {
-  const { id: _other, revision: _stored, failure: _old, details: _counted, writer: _nobody, ...rest } = reply;
+  const {
+    id: _other,
+    revision: _stored,
+    failure: _old,
+    details: _counted,
+    tokens: _written,
+    writer: _nobody,
+    ...rest
+  } = reply;
   return { ...rest, id: newId(), content, created: Date.now(), state: "done", edited: true };
 }

@@ -45,6 +45,7 @@ export interface ReplyMessage extends MessageBase {
   edited?: boolean; // the user's words, put in place of the model's
   failure?: Failure;
   details?: ReplyDetails;
+  tokens?: number[]; // its ids, as long as all of them are known
 }
 
 export type Message = UserMessage | ReplyMessage;

@@ -6,6 +6,7 @@ import { createContext } from "preact";
 import { useContext } from "preact/hooks";
 import type { ChatsState } from "./chats";
 import type { ConversationState } from "./conversation";
+import type { InspectorState } from "./inspector";
 import type { ModelState } from "./model";
 import type { PreferencesState } from "./preferences";
 import type { Updates } from "./updates";
@@ -25,6 +26,7 @@ export interface PageState {
   readonly conversation: ReadonlySignal<ConversationState | null>;
   /** The database waits for another tab, which has an earlier version of the page. */
   readonly blocked: ReadonlySignal<boolean>;
+  readonly inspector: InspectorState;
   readonly updates: Updates | null;
   readonly online: ReadonlySignal<boolean>;
   /** Nothing is left on this device; the page is over. */

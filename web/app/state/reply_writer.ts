@@ -146,9 +146,11 @@ export class ReplyWriter {
     const { model = "", usage, parley, finish } = end;
     const written = usage?.completion_tokens ?? parley?.ids.length ?? 0;
     // What was stopped before has not been counted.
-    const before = reply.content === "" ? 0 : (reply.details?.tokens ?? null);
+    const before = reply.content === "" ? 0 : (reply.details?.tokens ?? reply.tokens?.length ?? null);
     const change: ReplyChange = { state: finish === "length" ? "cut" : "done" };
     if (parley !== undefined) {
+      const known = reply.content === "" ? [] : reply.tokens;
+      change.tokens = known && [...known, ...parley.ids];
       loaded.usedThreads(parley.timings.threads);
       change.details = detailsFrom(parley, model, before === null ? null : before + written);
       if (written >= TELLING_TOKENS) preferences.sawSpeed(model, parley.timings.predicted_per_second);

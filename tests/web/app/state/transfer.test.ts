@@ -32,6 +32,7 @@ const MESSAGES: Message[] = [
     content: "Hi.",
     created: 2,
     state: "done",
+    tokens: [40, 13],
     details: {
       model: "parley-17m",
       tokens: 2,
