@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""Bundles a GGUF file for the page: 4 MiB parts with SHA-256, and the file's entry in models/catalog.json.
+"""Bundles a GGUF file for the page: 4 MiB parts with SHA-256, and the file's entry in the catalog.
 
-    bundle_model.py FILE.gguf ENTRY.json
+    bundle_model.py FILE.gguf ENTRY.json [--models FOLDER]
 
 ENTRY.json holds the catalog entry without `revision` and `files`; both are computed here. Parts are named by the
-file's hash, so that an address never changes its content, and go to models/<id>/. Parts of other revisions in that
-folder are removed. The catalog's other entries stay as they are.
+file's hash, so that an address never changes its content, and go to <id>/ in FOLDER, beside its catalog.json; models/
+unless given. Parts of other revisions in <id>/ are removed. The catalog's other entries stay as they are.
 """
 import argparse
 import hashlib
@@ -38,6 +38,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("gguf", type=pathlib.Path)
     parser.add_argument("entry", type=pathlib.Path)
+    parser.add_argument("--models", type=pathlib.Path, default=MODELS)
     args = parser.parse_args()
 
     data = args.gguf.read_bytes()
@@ -45,13 +46,13 @@ def main():
         parser.error(f"{args.gguf} is not a GGUF file")
     digest = sha256(data)
     entry = json.loads(args.entry.read_text())
-    folder = MODELS / entry["id"]
+    folder = args.models / entry["id"]
     stem = f"{entry['id']}-{entry['quantization'].lower()}-{digest[:12]}"
     parts = write_parts(folder, stem, data)
     entry["revision"] = digest[:12]
     entry["files"] = [{"url": f"{folder.name}/{stem}.gguf", "bytes": len(data), "sha256": digest, "parts": parts}]
 
-    path = MODELS / "catalog.json"
+    path = args.models / "catalog.json"
     catalog = json.loads(path.read_text()) if path.exists() else {"version": 1, "models": []}
     ids = [model["id"] for model in catalog["models"]]
     at = ids.index(entry["id"]) if entry["id"] in ids else len(ids)
