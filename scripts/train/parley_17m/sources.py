@@ -34,10 +34,11 @@ def main():
         sys.exit(__doc__)
     with sys.stdin if sys.argv[1] == "-" else open(sys.argv[1], encoding="utf-8") as file:
         sources = json.load(file)
-    sources["generated"] = generated.conversations(GENERATED)
-    for source, conversations in sources.items():
+    for source in sources:
         if source not in LICENSES:
             sys.exit(f"sources.py: a source '{source}' that README.md does not list")
+    sources["generated"] = generated.conversations(GENERATED)
+    for source, conversations in sources.items():
         for texts in conversations:
             print(line(source, texts))
 
