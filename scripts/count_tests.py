@@ -7,6 +7,7 @@
         node         output of `node --test`
         vitest       vitest's JSON report
         playwright   Playwright's JSON report
+        pytest       output of `pytest`
         own          output whose last line is `N passed, N failed`
 """
 import json
@@ -66,6 +67,12 @@ def count_playwright(text):
     return stats["expected"], failed, stats["skipped"]
 
 
+def count_pytest(text):
+    last = text.rstrip().rsplit("\n", 1)[-1]
+    # "2 failed, 50 passed, 1 skipped in 12.30s"; an error is a fixture or a file that broke.
+    return number(r"(\d+) passed", last), number(r"(\d+) (?:failed|errors?)", last), number(r"(\d+) skipped", last)
+
+
 def count_own(text):
     passed, failed = re.findall(r"^(\d+) passed, (\d+) failed$", text, re.MULTILINE)[-1]
     return int(passed), int(failed), 0
@@ -77,6 +84,7 @@ COUNTERS = {
     "node": count_node,
     "vitest": count_vitest,
     "playwright": count_playwright,
+    "pytest": count_pytest,
     "own": count_own,
 }
 

@@ -17,7 +17,8 @@ stages=(setup layers scripts format web-types web-unit lint native-debug native 
 # Run when named. native-scalar: every build has the scalar table too, and its tests compare it with the others.
 # kill-loop: takes minutes, and does not pass each time: in one of its runs Chromium, killed for the thirteenth time, came
 # back without a record that it had committed with strict durability. Why is not known yet.
-on_request=(native-scalar kill-loop)
+# train: takes PyTorch, 0.8 GB, or 5.7 GB with the libraries for graphics processors that pip brings unless PARLEY_TORCH names another build.
+on_request=(native-scalar kill-loop train)
 
 # count KIND FILE: adds what a runner counted to the stage's numbers.
 count() {
@@ -150,6 +151,27 @@ browser_tests() {
 stage_browser() { browser_tests; }
 
 stage_kill-loop() { PARLEY_KILL_LOOP=1 browser_tests kill_loop; }
+
+# The Python environment of scripts/train, made again when its pyproject.toml changes.
+train_environment() {
+  local stamp=$train_python.pyproject
+  cmp -s scripts/train/pyproject.toml "$stamp" && return
+  rm -rf "$train_python"
+  python3 -m venv "$train_python" &&
+    "$train_python/bin/pip" install --quiet "${PARLEY_TORCH:-torch}" &&
+    "$train_python/bin/pip" install --quiet -e 'scripts/train[test]' &&
+    cp scripts/train/pyproject.toml "$stamp"
+}
+
+# The tests of scripts/train, then the model that they leave in the page.
+stage_train() {
+  local status=0 output=$logs/train.pytest train_python=$PARLEY_TOOLCHAIN/train
+  train_environment && configure native && cmake --build --preset native --target parley || return
+  "$train_python/bin/python" -m pytest scripts/train -p no:cacheprovider 2>&1 | tee "$output" || status=1
+  count pytest "$output"
+  [ "$status" = 0 ] || return 1
+  PARLEY_TRAINED_MODEL=$root/build/train-test/run/export/tiny.gguf browser_tests trained_model
+}
 
 stage_package() {
   local status=0

@@ -7,6 +7,11 @@ const CANDIDATES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/
 const executablePath = process.env.PARLEY_CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
 // Tests of what takes how much of the processor, and of a model that answers with all of it, have the machine to themselves.
 const ALONE = /(app_chat|app_model|engine|processor)\.spec\.ts$/;
+// Fifty browsers killed at random moments, `scripts/test.sh kill-loop`, and the model that `scripts/test.sh train` made.
+const ON_REQUEST = [
+  ...(process.env.PARLEY_KILL_LOOP ? [] : ["**/kill_loop.spec.ts"]),
+  ...(process.env.PARLEY_TRAINED_MODEL ? [] : ["**/trained_model.spec.ts"]),
+];
 const baseURL = process.env.PARLEY_E2E_URL ?? "http://localhost:4173/";
 
 export default defineConfig({
@@ -21,8 +26,7 @@ export default defineConfig({
   projects: [
     {
       name: "together",
-      // Fifty browsers killed at random moments: run by itself, `scripts/test.sh kill-loop`.
-      testIgnore: process.env.PARLEY_KILL_LOOP ? [ALONE] : [ALONE, "**/kill_loop.spec.ts"],
+      testIgnore: [ALONE, ...ON_REQUEST],
     },
     { name: "alone", testMatch: ALONE, dependencies: ["together"], workers: 1 },
   ],
