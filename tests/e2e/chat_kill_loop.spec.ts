@@ -13,7 +13,7 @@ import { killBrowser, launch } from "../web/support/killed_browser";
 import { expect, servePreview, test } from "./support/preview";
 import { expectIdle, field, lastTurn } from "./support/talk";
 
-const KILLS = process.env.PARLEY_KILL_LOOP ? 50 : 3;
+const KILLS = process.env.PARLEY_KILL_LOOP ? 50 : 2;
 
 /** Reports every message once the transaction that wrote it is complete. */
 async function reportCommits(page: Page, committed: (messages: Message[]) => void): Promise<void> {

@@ -3,6 +3,7 @@
 
 import type { Drafts, StoredChat } from "./chat_store";
 import type { Conversation, Failure, Message, ReplyDetails, ReplyState } from "./messages";
+import { breather } from "./ticks";
 
 export type CheckCode =
   | "BAD_JSON" // no JSON at all
@@ -299,21 +300,31 @@ export function readDrafts(value: unknown): Drafts {
   }
 }
 
-/** A conversation out of the database; messages that are damaged are left out, a damaged conversation is none. */
-export function readStored(
+/**
+ * A conversation out of the database; messages that are damaged are left out, a damaged conversation is none. A long one is
+ * checked in short tasks.
+ */
+export async function readStored(
   conversation: unknown,
   messages: readonly unknown[],
   draft: unknown,
-): StoredChat | null {
+): Promise<StoredChat | null> {
+  const [checked] = readConversation(conversation);
+  if (checked === undefined) return null;
+  const breathe = breather();
+  const read: Message[] = [];
+  for (const message of messages) {
+    read.push(...readMessage(message, checked.id));
+    await breathe();
+  }
+  return { conversation: checked, messages: read, draft: readDrafts(draft) };
+}
+
+export function readConversation(value: unknown): Conversation[] {
   try {
-    const checked = checkConversation(conversation, "conversation", [], true).conversation;
-    return {
-      conversation: checked,
-      messages: messages.flatMap((message) => readMessage(message, checked.id)),
-      draft: readDrafts(draft),
-    };
+    return [checkConversation(value, "conversation", [], true).conversation];
   } catch {
-    return null;
+    return [];
   }
 }
 

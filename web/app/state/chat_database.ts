@@ -2,7 +2,7 @@
 // another tab has changed meanwhile is not overwritten: two tabs never lose each other's words.
 
 import { type DBSchema, type IDBPDatabase, type IDBPTransaction, openDB } from "idb";
-import { checkConversation, readDrafts, readStored } from "./chat_check";
+import { readConversation, readDrafts, readStored } from "./chat_check";
 import {
   type Added,
   type ChatChange,
@@ -17,6 +17,7 @@ import {
   type StoredChat,
 } from "./chat_store";
 import { type Conversation, isOpen, type Message } from "./messages";
+import { nextTask } from "./ticks";
 
 interface StoredDraft extends Drafts {
   conversation: string;
@@ -58,7 +59,9 @@ class DatabaseStore implements ChatStore {
   }
 
   async read(id: string): Promise<StoredChat | null> {
-    return readFrom(this.#database.transaction(["conversations", "messages", "drafts"]), id);
+    const rows = await rowsOf(this.#database.transaction(["conversations", "messages", "drafts"]), id);
+    await nextTask(); // to fetch a long conversation and to check it are two tasks
+    return readStored(...rows);
   }
 
   async readDraft(id: string): Promise<Drafts> {
@@ -101,7 +104,7 @@ class DatabaseStore implements ChatStore {
   async remove(id: string): Promise<StoredChat | null> {
     const transaction = this.#database.transaction(["conversations", "messages", "drafts"], "readwrite");
     return complete(transaction, async () => {
-      const stored = await readFrom(transaction, id);
+      const rows = await rowsOf(transaction, id);
       const nodes = transaction.objectStore("messages");
       const keys = await nodes.index("conversation").getAllKeys(id);
       await Promise.all([
@@ -111,7 +114,7 @@ class DatabaseStore implements ChatStore {
       ]);
       await transaction.done;
       this.#tell({ kind: "removed", conversation: id, own: true });
-      return stored;
+      return readStored(...rows);
     });
   }
 
@@ -150,7 +153,7 @@ class DatabaseStore implements ChatStore {
   }
 
   stay(): void {
-    takeLeft();
+    void takeLeft();
   }
 
   stop(reply: string): void {
@@ -163,7 +166,7 @@ class DatabaseStore implements ChatStore {
 
   /** Writes what the page before this one in this tab left behind. */
   async takeIn(): Promise<void> {
-    const left = takeLeft();
+    const left = await takeLeft();
     if (left === null) return;
     const { conversation, messages, draft } = left;
     const stored = await this.read(conversation.id);
@@ -210,35 +213,25 @@ async function complete<T>(
   }
 }
 
-function readConversation(value: unknown): Conversation[] {
-  const stored = readStored(value, [], undefined);
-  return stored === null ? [] : [stored.conversation];
-}
-
-async function readFrom(
+/** What there is of a conversation, as it is stored. */
+async function rowsOf(
   transaction: IDBPTransaction<Schema, Stores, "readonly" | "readwrite">,
   id: string,
-): Promise<StoredChat | null> {
-  const [conversation, messages, draft] = await Promise.all([
+): Promise<[unknown, unknown[], unknown]> {
+  return Promise.all([
     transaction.objectStore("conversations").get(id),
     transaction.objectStore("messages").index("conversation").getAll(id),
     transaction.objectStore("drafts").get(id),
   ]);
-  return conversation === undefined ? null : readStored(conversation, messages, draft);
 }
 
 /** What the page before this one left behind; it is there once. */
-function takeLeft(): StoredChat | null {
+async function takeLeft(): Promise<StoredChat | null> {
   try {
     const left = sessionStorage.getItem(LEFT);
     sessionStorage.removeItem(LEFT);
     const data = JSON.parse(left ?? "null") as Partial<Record<keyof StoredChat, unknown>> | null;
-    if (data === null || !Array.isArray(data.messages)) return null;
-    return readStored(
-      checkConversation(data.conversation, "left", [], true).conversation,
-      data.messages,
-      data.draft,
-    );
+    return Array.isArray(data?.messages) ? readStored(data.conversation, data.messages, data.draft) : null;
   } catch {
     return null; // refused, so that nothing was left there, or damaged
   }

@@ -9,8 +9,9 @@ import type { ConversationState } from "../state/conversation";
 import { familyKey, type Message } from "../state/messages";
 import { usePage } from "../state/page";
 
-const FIRST_TURNS = 12;
-const MORE_TURNS = 12; // a step: about 10 ms of work
+const CHAPTER = 16; // turns; out of sight they cost the browser one element
+const FIRST_TURNS = 16;
+const MORE_TURNS = CHAPTER; // a step: about 10 ms of work
 const STEP_MS = 16;
 const NEAR_END = 48; // px
 
@@ -58,18 +59,22 @@ export function Transcript({ conversation }: { conversation: ConversationState }
         aria-live="off"
         aria-label={t.value.conversation}
       >
-        {turns.value.slice(from).map((turn, index) => (
-          <Turn
-            key={familyKey(turn.message)}
-            conversation={conversation}
-            message={turn.message}
-            version={turn.version}
-            versions={turn.versions}
-            dropped={turn.dropped}
-            rule={turn.rule}
-            editing={turn.editing}
-            last={from + index === turns.value.length - 1}
-          />
+        {chapters(turns.value, from).map(({ index, turns: some }) => (
+          <div key={index} class="chapter" data-last={some.at(-1) === turns.value.at(-1) ? "" : undefined}>
+            {some.map((turn) => (
+              <Turn
+                key={familyKey(turn.message)}
+                conversation={conversation}
+                message={turn.message}
+                version={turn.version}
+                versions={turn.versions}
+                dropped={turn.dropped}
+                rule={turn.rule}
+                editing={turn.editing}
+                last={turn === turns.value.at(-1)}
+              />
+            ))}
+          </div>
         ))}
       </div>
       {away && (
@@ -79,6 +84,21 @@ export function Transcript({ conversation }: { conversation: ConversationState }
       )}
     </>
   );
+}
+
+/** The turns from `from` on, in runs that begin at the same places however many there are. */
+function chapters(
+  turns: readonly TurnModel[],
+  from: number,
+): { index: number; turns: readonly TurnModel[] }[] {
+  const all: { index: number; turns: readonly TurnModel[] }[] = [];
+  for (let at = from; at < turns.length; ) {
+    const index = Math.floor(at / CHAPTER);
+    const end = (index + 1) * CHAPTER;
+    all.push({ index, turns: turns.slice(at, end) });
+    at = end;
+  }
+  return all;
 }
 
 /** How many turns are on the page: the last few at once, then the others in short steps. */
