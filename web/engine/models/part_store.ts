@@ -2,6 +2,7 @@
 // there only when its record is: records.ts writes that after the bytes. What belongs to which model is its business too.
 import type { IDBPDatabase } from "idb";
 import { openDatabase, type PartDatabase } from "./records";
+import { nameOf, retryStorage } from "./retry";
 
 export type Backend = "opfs" | "indexeddb" | "memory";
 
@@ -94,8 +95,6 @@ export class IndexedDbParts implements PartStore {
   }
 }
 
-const LOCK_MS = 2000; // a handle of a page that was just closed may still be open this long (row D18)
-
 export class OpfsParts implements PartStore {
   readonly backend = "opfs";
   readonly #directory: FileSystemDirectoryHandle;
@@ -175,20 +174,9 @@ export class OpfsParts implements PartStore {
   }
 }
 
-async function retryLocked<T>(open: () => Promise<T>): Promise<T> {
-  const end = performance.now() + LOCK_MS;
-  for (;;) {
-    try {
-      return await open();
-    } catch (error) {
-      if (nameOf(error) !== "NoModificationAllowedError" || performance.now() > end) throw error;
-      await new Promise((resolve) => setTimeout(resolve, 50));
-    }
-  }
-}
-
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : "";
+/** A handle of a page that was just closed may still be open (row D18). */
+function retryLocked<T>(open: () => Promise<T>): Promise<T> {
+  return retryStorage(["NoModificationAllowedError"], open);
 }
 
 export function isQuotaError(error: unknown): boolean {
@@ -201,9 +189,11 @@ export interface OpenedStore {
   refused: string; // why a better place was not used, or ""
 }
 
+const PASSING = ["UnknownError", "AbortError", "InvalidStateError"]; // not a refusal, it may be over in a moment
+
 /** The best place that takes a byte and gives it back. */
 export async function openParts(): Promise<OpenedStore> {
-  const opfs = openOpfs();
+  const opfs = retryStorage(PASSING, openOpfs);
   opfs.catch(() => {}); // looked at below
   let database: IDBPDatabase<PartDatabase>;
   try {

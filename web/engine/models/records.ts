@@ -2,6 +2,7 @@
 // of. Where IndexedDB is refused the same records live in memory. The bytes themselves are part_store.ts's.
 import { type DBSchema, type IDBPDatabase, openDB } from "idb";
 import type { CatalogEntry } from "../types";
+import { retryStorage } from "./retry";
 
 /** A part whose SHA-256 was checked on arrival. */
 export interface PartRecord {
@@ -74,8 +75,17 @@ function upgradeModel({ id, name, bytes, parts, complete, entry }: ModelRecord1)
   };
 }
 
-/** Rejects when another tab holds an older version open: waiting for it could take for ever. */
+const OPENING_MS = 5000; // Chromium itself waits two seconds for a database that is locked, then says UnknownError
+
+/**
+ * Rejects at once when another tab holds an older version open: waiting for it could take for ever. A database that cannot
+ * be opened for a moment is waited for: taken for refused, all that is stored would seem to be gone.
+ */
 export function openDatabase(): Promise<IDBPDatabase<PartDatabase>> {
+  return retryStorage(["UnknownError", "AbortError"], openOnce, OPENING_MS);
+}
+
+function openOnce(): Promise<IDBPDatabase<PartDatabase>> {
   return new Promise((resolve, reject) => {
     openDB<PartDatabase>("parley-models", 2, {
       async upgrade(database, from, _to, transaction) {

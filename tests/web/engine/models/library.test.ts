@@ -4,7 +4,12 @@ import { createHash } from "node:crypto";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, describe, expect, test } from "vitest";
 import { ModelLibrary, openBlob, PART_BYTES } from "../../../../web/engine/models/library";
-import { IndexedDbParts, MemoryParts, type OpenedStore } from "../../../../web/engine/models/part_store";
+import {
+  IndexedDbParts,
+  MemoryParts,
+  type OpenedStore,
+  openParts,
+} from "../../../../web/engine/models/part_store";
 import { openDatabase } from "../../../../web/engine/models/records";
 import { FakeWorld } from "../../support/fake_world";
 
@@ -160,6 +165,18 @@ describe("a stored model", () => {
     expect(partRequests(world)).toHaveLength(2);
   });
 
+  test("D12: a part with a tail of zeros, as a crash leaves it, is found when it is read and fetched again", async () => {
+    const store = await openStore();
+    const library = new ModelLibrary(BASE, store, world);
+    const expected = await readAll(library, "a");
+    const torn = fill(100, 1);
+    torn.fill(0, 64);
+    await store.parts.write(sha256(fill(100, 1)), torn);
+    world.requests.length = 0;
+    expect(await readAll(library, "a")).toEqual(expected);
+    expect(partRequests(world)).toHaveLength(1);
+  });
+
   test("verifying counts bad parts and forgets them", async () => {
     const store = await openStore();
     const library = new ModelLibrary(BASE, store, world);
@@ -195,7 +212,41 @@ describe("a stored model", () => {
   });
 });
 
+/** An IndexedDB that refuses to open so many times first. */
+function refusing(times: number, name: string): { tries: number } {
+  const real = globalThis.indexedDB.open.bind(globalThis.indexedDB);
+  const seen = { tries: 0 };
+  globalThis.indexedDB.open = (database, version) => {
+    seen.tries += 1;
+    if (seen.tries > times) return real(database, version);
+    throw new DOMException("Internal error opening backing store for indexedDB.open.", name);
+  };
+  return seen;
+}
+
 describe("storage that fails", () => {
+  test("D12, D18: a database that cannot be opened right after a crash is waited for, what is stored is found", async () => {
+    await readAll(new ModelLibrary(BASE, await openStore(), world), "a");
+    const seen = refusing(3, "UnknownError");
+    world.requests.length = 0;
+    const { parts, database } = await openParts();
+    expect(seen.tries).toBe(4);
+    expect(database).not.toBeNull();
+    const library = new ModelLibrary(BASE, { parts, database, refused: "" }, world);
+    expect(await library.stored()).toMatchObject([{ id: "a", complete: true, bytes: 180 }]);
+    await readAll(library, "a");
+    expect(partRequests(world)).toEqual([]);
+  });
+
+  test("R12: a database that is refused for good leaves memory at once", async () => {
+    const seen = refusing(100, "SecurityError");
+    expect(await openParts()).toMatchObject({
+      database: null,
+      refused: expect.stringContaining("SecurityError"),
+    });
+    expect(seen.tries).toBe(1);
+  });
+
   class FullParts extends IndexedDbParts {
     room = 1;
     override async write(hash: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
