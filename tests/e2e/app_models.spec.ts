@@ -1,6 +1,7 @@
 // The models view over the real engine, the hub a local server: a repository is added, used and deleted, the conversation
 // stays; two tabs; everything deleted.
 
+import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, type Page, test } from "@playwright/test";
 import { expectReady, field, open, say } from "./support/talk";
@@ -49,6 +50,7 @@ test("a repository is added by its name, used in the same conversation, kept for
   await expectReady(page);
   await expect(row).toContainText("19.6 MB stored");
   await expect(row).toContainText("cc-by-sa-4.0");
+  await expect(row).toContainText("revision 0123456");
   await page.keyboard.press("Escape");
   await expect(page.locator(".turn[data-role]")).toHaveCount(2);
   await say(page, "Hello again");
@@ -67,6 +69,53 @@ test("a repository is added by its name, used in the same conversation, kept for
   await row.getByRole("button", { name: "Delete" }).click();
   await row.getByRole("button", { name: "Delete 19.6 MB" }).click();
   await expect(row).toHaveCount(0);
+});
+
+test("a stored model is saved as the GGUF file that it is, to a place of the user's choice or as a download", async ({
+  page,
+}) => {
+  const catalog = JSON.parse(readFileSync(new URL("../catalog.json", MODELS), "utf8"));
+  const [{ sha256 }] = catalog.models[0].files;
+  await page.addInitScript(() => {
+    const picker = async ({ suggestedName }: { suggestedName: string }) => {
+      const root = await navigator.storage.getDirectory();
+      return root.getFileHandle(`chosen-${suggestedName}`, { create: true });
+    };
+    Object.assign(window, { showSaveFilePicker: picker });
+  });
+  await open(page);
+  await page.locator(".chip").click();
+  const panel = page.locator("dialog.panel");
+  const save = panel.getByRole("button", { name: "Save as a file" }).first();
+  await save.click();
+  await expect(panel.getByText("The model's GGUF file is saved.")).toBeVisible();
+  const saved = await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const names = await Array.fromAsync((root as unknown as { keys(): AsyncIterable<string> }).keys());
+    const name = names.find((one) => one.startsWith("chosen-")) ?? "";
+    const file = await (await root.getFileHandle(name)).getFile();
+    const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", await file.arrayBuffer()));
+    await root.removeEntry(name);
+    return { name, sha256: Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("") };
+  });
+  expect(saved).toEqual({ name: "chosen-parley-17m-q8_0-fb3261503ab3.gguf", sha256 });
+
+  await page.evaluate(() => Object.assign(window, { showSaveFilePicker: undefined }));
+  const [download] = await Promise.all([page.waitForEvent("download"), save.click()]);
+  expect(download.suggestedFilename()).toBe("parley-17m-q8_0-fb3261503ab3.gguf");
+  const bytes = readFileSync(await download.path());
+  expect(createHash("sha256").update(bytes).digest("hex")).toBe(sha256);
+
+  await page.evaluate(() =>
+    Object.assign(window, {
+      showSaveFilePicker: async () => {
+        throw new DOMException("The user aborted a request.", "AbortError");
+      },
+    }),
+  );
+  await save.click();
+  await expect(panel.getByText("The model's GGUF file is saved.")).toBeHidden();
+  await expectReady(page);
 });
 
 test("what cannot be loaded is explained, and the model in use stays", async ({ page }) => {

@@ -104,6 +104,8 @@ export interface WorkerApi {
   ): Promise<Outcome<{ tokens: number; context: number; dropped: boolean[] }>>;
   stored(): Promise<Outcome<StoredModel[]>>;
   verify(id: string): Promise<Outcome<{ ok: boolean; bad_parts: number }>>;
+  /** The stored model's GGUF file. */
+  export(id: string): Promise<Outcome<File>>;
   remove(id: string): Promise<Outcome<void>>;
   storage(): Promise<Outcome<StorageState>>;
   clear(): Promise<Outcome<void>>;

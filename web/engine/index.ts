@@ -77,6 +77,7 @@ class ParleyEngine implements Engine {
     this.models = {
       stored: () => this.#call((api) => api.stored()),
       verify: (id) => this.#call((api) => api.verify(id)),
+      export: (id) => this.#call((api) => api.export(id)),
       remove: (id) => this.#call((api) => api.remove(id)),
       storage: () => this.#call((api) => api.storage()),
       clear: () => this.#call((api) => api.clear()),

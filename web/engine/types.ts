@@ -340,6 +340,7 @@ export interface StoredModel {
   revision: string;
   license: string; // "" where nobody says
   memory_bytes: number; // that the last load took, 0 before the first
+  file_name: string; // of models.export()
   entry?: CatalogEntry;
   quantization?: "q8_0" | "q4_0"; // what its checkpoint was converted to
 }
@@ -412,6 +413,11 @@ export interface Engine {
   readonly models: {
     stored(): Promise<StoredModel[]>;
     verify(id: string): Promise<{ ok: boolean; bad_parts: number }>;
+    /**
+     * The GGUF file of a stored model, a converted checkpoint's included. Its bytes stay in storage until they are read, so
+     * that a large file can be written to disk without passing through memory. CHECKSUM where a part has rotted.
+     */
+    export(id: string): Promise<File>;
     remove(id: string): Promise<void>;
     storage(): Promise<StorageState>;
     /** Deletes every model. */

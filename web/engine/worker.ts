@@ -233,6 +233,7 @@ const api: WorkerApi = {
 
   stored: () => outcome(async () => (await theLibrary()).stored()),
   verify: (id) => outcome(async () => (await theLibrary()).verify(id)),
+  export: (id) => outcome(async () => (await theLibrary()).export(id)),
   remove: (id) => outcome(async () => (await theLibrary()).remove(id)),
   storage: () => outcome(async () => (await theLibrary()).storage()),
   clear: () => outcome(async () => (await theLibrary()).clear()),

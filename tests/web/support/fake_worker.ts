@@ -154,6 +154,7 @@ export class FakeWorker extends EventTarget {
         ok({ tokens: messages.length, context: 64, dropped: messages.map(() => false) }),
       stored: () => ok([]),
       verify: () => ok({ ok: true, bad_parts: 0 }),
+      export: (id) => ok(new File(["GGUF"], `${id}.gguf`)),
       remove: () => ok(undefined),
       storage: () => ok({ backend: "memory", persisted: false }),
       clear: () => ok(undefined),

@@ -194,6 +194,9 @@ export const en = {
     whole: "Every part is as published.",
     bad: (count: number) =>
       `${count} ${count === 1 ? "part differs" : "parts differ"} from what was published. Reload the page to fetch ${count === 1 ? "it" : "them"} again.`,
+    save: "Save as a file",
+    saving: "Saving",
+    saved: "The model's GGUF file is saved. Other programs can open it, and so can Parley.",
     remove: "Delete",
     removeAsk: (size: string) => `Delete ${size} from this device? The next visit downloads it again.`,
     removeYes: "Delete",
@@ -210,6 +213,8 @@ export const en = {
     download: (bytes: string) => `${bytes} to download`,
     memory: (bytes: string) => `about ${bytes} of memory`,
     speed: (rate: string) => `${rate} tokens/s here`,
+    noLicence: "licence not stated",
+    revision: (commit: string) => `revision ${commit}`,
     use: "Use",
     resume: "Resume",
     pause: "Pause",

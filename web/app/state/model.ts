@@ -14,6 +14,7 @@ import type {
   StoredModel,
 } from "../../engine/types";
 import type { Failure } from "./messages";
+import { saveFile } from "./save_file";
 
 export type { CatalogEntry, ModelPreset, StoredModel };
 
@@ -27,6 +28,12 @@ export type Phase =
   | { phase: "failed"; failure: Failure };
 
 export type Verification = "none" | "running" | "whole" | { badParts: number } | Failure;
+
+/** What became of saving a model's file. */
+export interface Saving {
+  id: string;
+  state: "running" | "saved" | Failure;
+}
 
 export interface ModelState {
   /** What to load it by; changes when another is chosen. */
@@ -45,6 +52,8 @@ export interface ModelState {
   readonly stored: ReadonlySignal<readonly StoredModel[]>;
   readonly storedBytes: ReadonlySignal<number>;
   readonly verification: ReadonlySignal<Verification>;
+  /** Of the model that was saved last; null before that, and when the user thought better of it. */
+  readonly saving: ReadonlySignal<Saving | null>;
   /** Why the model that was chosen last could not be loaded. */
   readonly failure: ReadonlySignal<Failure | null>;
   /** Takes note of how many threads a reply used. */
@@ -58,6 +67,8 @@ export interface ModelState {
   takeOver(): void;
   restart(): Promise<void>;
   verify(): Promise<void>;
+  /** Gives the user a stored model's GGUF file. */
+  save(id: string): Promise<void>;
   /** Deletes a stored model; this one when none is named. */
   remove(id?: string): Promise<void>;
   /** Ends the engine and deletes every model. */
@@ -124,6 +135,7 @@ export function createModel(
   const storage: Signal<StorageState | null> = signal(null);
   const storedBytes = computed(() => stored.value.find((one) => one.id === id.value)?.bytes ?? 0);
   const verification: Signal<Verification> = signal("none");
+  const saving: Signal<Saving | null> = signal(null);
   const used: Signal<{ info: ModelInfo | null; threads: number }> = signal({ info: null, threads: 1 });
   let loading: AbortController | null = null;
 
@@ -235,6 +247,7 @@ export function createModel(
     storage,
     storedBytes,
     verification,
+    saving,
     failure,
     load,
     cancel: stop,
@@ -255,6 +268,19 @@ export function createModel(
         verification.value = failureFrom(error);
       }
       await refreshStorage();
+    },
+    async save(which) {
+      const name = stored.peek().find((one) => one.id === which)?.file_name ?? "model.gguf";
+      const obtain = () => {
+        saving.value = { id: which, state: "running" };
+        return engine.models.export(which);
+      };
+      try {
+        saving.value = null;
+        if (await saveFile(name, obtain)) saving.value = { id: which, state: "saved" };
+      } catch (error) {
+        saving.value = { id: which, state: failureFrom(error) };
+      }
     },
     async remove(which = id.peek()) {
       try {

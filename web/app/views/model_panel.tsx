@@ -1,10 +1,11 @@
-// What the model's chip opens: whose model this is, what it takes up, where it is kept, and how to check or delete it;
+// What the model's chip opens: whose model this is, what it takes up, where it is kept, and how to check, save or delete it;
 // below it, the other models.
 
-import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
 import { useEffect } from "preact/hooks";
+import { AskFirst } from "../components/ask_first";
 import { Licence } from "../components/licence";
+import { SaveModel, SavingNote } from "../components/save_model";
 import { Sheet } from "../components/sheet";
 import {
   failureText,
@@ -117,39 +118,12 @@ function StorageFacts() {
 
 function StorageActions() {
   const { model } = usePage();
-  const asking = useSignal(false);
   const text = t.value.model;
   const bytes = model.storedBytes.value;
   const verification = model.verification.value;
+  const stored = model.stored.value.find(({ id }) => id === model.id.value);
   if (model.storage.value === null) return null;
   if (bytes === 0) return <p class="panel-note">{text.removed}</p>;
-  if (asking.value) {
-    return (
-      <p class="panel-actions">
-        <span>{text.removeAsk(formatBytes(bytes))}</span>
-        <button
-          type="button"
-          class="button"
-          onClick={() => {
-            asking.value = false;
-            void model.remove();
-          }}
-        >
-          {text.removeYes}
-        </button>
-        <button
-          type="button"
-          class="button"
-          ref={(button) => button?.focus()}
-          onClick={() => {
-            asking.value = false;
-          }}
-        >
-          {text.removeNo}
-        </button>
-      </p>
-    );
-  }
   return (
     <>
       <p class="panel-actions">
@@ -163,19 +137,19 @@ function StorageActions() {
         >
           {text.verify}
         </button>
-        <button
-          type="button"
+        {stored?.complete && <SaveModel stored={stored} class="button" />}
+        <AskFirst
           class="button"
-          onClick={() => {
-            asking.value = true;
-          }}
-        >
-          {text.remove}
-        </button>
+          label={text.remove}
+          question={text.removeAsk(formatBytes(bytes))}
+          yes={text.removeYes}
+          onYes={() => void model.remove()}
+        />
       </p>
       <p class="panel-note" role="status">
         <VerificationText />
       </p>
+      <SavingNote id={model.id.value} />
     </>
   );
 }

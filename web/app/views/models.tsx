@@ -3,10 +3,14 @@
 
 import { useSignal } from "@preact/signals";
 import { useId, useRef } from "preact/hooks";
+import { AskFirst } from "../components/ask_first";
 import { Licence } from "../components/licence";
+import { SaveModel, SavingNote } from "../components/save_model";
 import { failureText, formatBytes, formatBytesOf, formatNumber, t } from "../i18n";
 import type { CatalogEntry, StoredModel } from "../state/model";
 import { usePage } from "../state/page";
+
+const COMMIT = /^[0-9a-f]{40}$/;
 
 interface Row {
   id: string;
@@ -70,7 +74,6 @@ export function Models() {
 function ModelRow({ row }: { row: Row }) {
   const { model, preferences } = usePage();
   const text = t.value.models;
-  const asking = useSignal(false);
   const name = useId();
   const { entry, stored } = row;
   const phase = model.phase.value;
@@ -89,6 +92,7 @@ function ModelRow({ row }: { row: Row }) {
         : download > 0 && text.download(formatBytes(download)),
     memory > 0 && text.memory(formatBytes(memory)),
     speed !== undefined && text.speed(formatNumber(speed)),
+    COMMIT.test(stored?.revision ?? "") && text.revision(stored?.revision.slice(0, 7) ?? ""),
   ].filter((figure) => figure !== false);
   return (
     <li class="model" data-current={current ? "" : undefined}>
@@ -103,6 +107,7 @@ function ModelRow({ row }: { row: Row }) {
       )}
       <p class="model-figures figures">
         {license !== "" && entry === null && <bdi>{license}</bdi>}
+        {license === "" && <span>{text.noLicence}</span>}
         {entry !== null && !current && <Licence entry={entry} />}
         {figures.map((figure) => (
           <span key={figure}>{figure}</span>
@@ -129,43 +134,18 @@ function ModelRow({ row }: { row: Row }) {
             {partial ? text.resume : text.use}
           </button>
         )}
-        {!current && bytes > 0 && !asking.value && (
-          <button
-            type="button"
+        {!current && stored?.complete && <SaveModel stored={stored} class="quiet" describedBy={name} />}
+        {!current && bytes > 0 && (
+          <AskFirst
             class="quiet"
-            aria-describedby={name}
-            onClick={() => {
-              asking.value = true;
-            }}
-          >
-            {text.remove}
-          </button>
-        )}
-        {asking.value && (
-          <>
-            <button
-              type="button"
-              class="button lost"
-              ref={(button) => button?.focus()}
-              onClick={() => {
-                asking.value = false;
-                void model.remove(row.id);
-              }}
-            >
-              {text.removeYes(formatBytes(bytes))}
-            </button>
-            <button
-              type="button"
-              class="quiet"
-              onClick={() => {
-                asking.value = false;
-              }}
-            >
-              {t.value.model.removeNo}
-            </button>
-          </>
+            label={text.remove}
+            yes={text.removeYes(formatBytes(bytes))}
+            describedBy={name}
+            onYes={() => void model.remove(row.id)}
+          />
         )}
       </p>
+      {!current && <SavingNote id={row.id} />}
     </li>
   );
 }
@@ -250,38 +230,15 @@ function FailureLine({ code, message }: { code: string; message: string }) {
 function Erase() {
   const { erase } = usePage();
   const text = t.value.models;
-  const asking = useSignal(false);
-  if (!asking.value) {
-    return (
-      <p class="model-actions">
-        <button
-          type="button"
-          class="button"
-          onClick={() => {
-            asking.value = true;
-          }}
-        >
-          {text.erase}
-        </button>
-      </p>
-    );
-  }
   return (
     <p class="model-actions">
-      <span>{text.eraseAsk}</span>
-      <button type="button" class="button lost" onClick={() => void erase()}>
-        {text.eraseYes}
-      </button>
-      <button
-        type="button"
+      <AskFirst
         class="button"
-        ref={(button) => button?.focus()}
-        onClick={() => {
-          asking.value = false;
-        }}
-      >
-        {t.value.model.removeNo}
-      </button>
+        label={text.erase}
+        question={text.eraseAsk}
+        yes={text.eraseYes}
+        onYes={() => void erase()}
+      />
     </p>
   );
 }

@@ -192,6 +192,7 @@ export class ModelLibrary {
           revision,
           license,
           memory_bytes,
+          file_name: exportName(model.file.name),
           ...(model.entry !== null && { entry: model.entry }),
           ...(type !== null && { quantization: type }),
         };
@@ -210,6 +211,27 @@ export class ModelLibrary {
       if (state === "bad" || (state === "absent" && record.complete)) bad += 1;
     }
     return { ok: bad === 0 && record.complete, bad_parts: bad };
+  }
+
+  /** The GGUF file of a stored model, put together of its parts: what lies on disk is not copied. */
+  async export(id: string): Promise<File> {
+    const record = await this.#shelf.model(id);
+    if (record === undefined) throw new ParleyError("NOT_FOUND", `${id} is not stored.`);
+    const buffer = new Uint8Array(this.#partBytes);
+    const blobs: Blob[] = [];
+    for (const [index, part] of record.file.parts.entries()) {
+      const blob = part === null ? null : await this.#shelf.blob(part, buffer);
+      if (blob === null) {
+        const where = `Part ${index + 1} of ${record.name}`;
+        throw record.complete
+          ? new ParleyError("CHECKSUM", `${where} does not stay as it was stored; load it once more.`)
+          : new ParleyError("BAD_STATE", `${where} has not arrived; load it first.`);
+      }
+      blobs.push(blob);
+    }
+    const file = new File(blobs, exportName(record.file.name), { type: "application/octet-stream" });
+    if (file.size > 0 && file.size === record.file.bytes) return file;
+    throw new ParleyError("BAD_STATE", `${record.name} has not arrived as a whole; load it first.`);
   }
 
   async remove(id: string): Promise<void> {
@@ -458,6 +480,12 @@ function readable(open: PartedFile["open"]): Pick<PartedFile, "open" | "read"> {
       }
     },
   };
+}
+
+/** What a model's file is called on the user's disk. */
+function exportName(name: string): string {
+  const plain = name.replace(/\.gguf$/i, "").replace(/[^\w.-]+/g, "-");
+  return `${plain || "model"}.gguf`;
 }
 
 /** After its GGUF file, or its weights. */

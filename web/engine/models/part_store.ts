@@ -19,6 +19,8 @@ export interface PartStore {
   write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Opens a part for reading; null when there is none. */
   open(sha256: string): Promise<StoredBytes | null>;
+  /** The part as something to be read later, without a copy of it here where its bytes lie on disk; null: none. */
+  blob(sha256: string): Promise<Blob | null>;
   remove(sha256: string): Promise<void>;
   /** Of everything that is there, whole or not. */
   names(): Promise<string[]>;
@@ -59,6 +61,11 @@ export class MemoryParts implements PartStore {
     return part === undefined ? null : inMemory(part);
   }
 
+  async blob(sha256: string): Promise<Blob | null> {
+    const part = this.#parts.get(sha256);
+    return part === undefined ? null : new Blob([part as BlobPart]);
+  }
+
   async remove(sha256: string): Promise<void> {
     this.#parts.delete(sha256);
   }
@@ -84,6 +91,11 @@ export class IndexedDbParts implements PartStore {
   async open(sha256: string): Promise<StoredBytes | null> {
     const part = await this.#database.get("bytes", sha256);
     return part === undefined ? null : inMemory(part);
+  }
+
+  async blob(sha256: string): Promise<Blob | null> {
+    const part = await this.#database.get("bytes", sha256);
+    return part === undefined ? null : new Blob([part as BlobPart]);
   }
 
   async remove(sha256: string): Promise<void> {
@@ -122,13 +134,8 @@ export class OpfsParts implements PartStore {
   }
 
   async open(sha256: string): Promise<StoredBytes | null> {
-    let file: FileSystemFileHandle;
-    try {
-      file = await this.#directory.getFileHandle(sha256);
-    } catch (error) {
-      if (nameOf(error) === "NotFoundError") return null;
-      throw error;
-    }
+    const file = await this.#find(sha256);
+    if (file === null) return null;
     // Reading needs no lock where the browser has this mode, so that two tabs can load at once.
     const open = file.createSyncAccessHandle as (options?: {
       mode: string;
@@ -148,6 +155,10 @@ export class OpfsParts implements PartStore {
     };
   }
 
+  async blob(sha256: string): Promise<Blob | null> {
+    return (await this.#find(sha256))?.getFile() ?? null;
+  }
+
   async remove(sha256: string): Promise<void> {
     try {
       await this.#directory.removeEntry(sha256);
@@ -160,6 +171,15 @@ export class OpfsParts implements PartStore {
     const names: string[] = [];
     for await (const name of this.#directory.keys()) names.push(name);
     return names;
+  }
+
+  async #find(sha256: string): Promise<FileSystemFileHandle | null> {
+    try {
+      return await this.#directory.getFileHandle(sha256);
+    } catch (error) {
+      if (nameOf(error) === "NotFoundError") return null;
+      throw error;
+    }
   }
 
   #readInto(handle: FileSystemSyncAccessHandle, target: Uint8Array): void {

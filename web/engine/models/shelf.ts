@@ -145,6 +145,16 @@ export class Shelf {
     return good;
   }
 
+  /** A part that was just read and found as it was stored; null when it is gone or is not. */
+  async blob(part: PartRef, buffer: Uint8Array): Promise<Blob | null> {
+    if (!(await this.read(part, buffer))) return null;
+    for (const [store] of this.#places()) {
+      const blob = await store.blob(part.sha256);
+      if (blob?.size === part.bytes) return blob;
+    }
+    return null;
+  }
+
   /** Reads and hashes a part again; one that is wrong is forgotten. */
   async verify(part: PartRef, buffer: Uint8Array<ArrayBuffer>): Promise<"good" | "bad" | "absent"> {
     for (const [store, records] of this.#places()) {

@@ -177,6 +177,23 @@ describe("a stored model", () => {
     expect(partRequests(world)).toHaveLength(1);
   });
 
+  test("is given out as one file, whose bytes are checked; a part that has rotted is named", async () => {
+    const store = await openStore();
+    const library = new ModelLibrary(BASE, store, world);
+    const expected = await readAll(library, "a");
+    const [{ file_name } = { file_name: "" }] = await library.stored();
+    const file = await library.export("a");
+    expect(file.name).toBe(file_name);
+    expect(file_name).toBe("a.gguf");
+    expect(new Uint8Array(await file.arrayBuffer())).toEqual(expected);
+    await store.parts.write(sha256(fill(80, 2)), new Uint8Array(80));
+    await expect(library.export("a")).rejects.toMatchObject({
+      code: "CHECKSUM",
+      message: expect.stringContaining("Part 2"),
+    });
+    await expect(library.export("c")).rejects.toMatchObject({ code: "NOT_FOUND" });
+  });
+
   test("verifying counts bad parts and forgets them", async () => {
     const store = await openStore();
     const library = new ModelLibrary(BASE, store, world);
