@@ -1,9 +1,16 @@
 // Checkpoints in the library: fetched from a repository or chosen as files, converted in the worker, kept converted.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { answer } from "../support/site";
 import { tinyCheckpoint } from "../support/tiny_checkpoint";
 import { expect, failureOf, test } from "./fixtures";
 
+const PARLEY =
+  process.env.PARLEY_CLI ?? fileURLToPath(new URL("../../../build/native/parley", import.meta.url));
 const COMMIT = "0123456789abcdef0123456789abcdef01234567";
 
 test("a repository's checkpoint is converted once to Q8_0 or Q4_0, and its files give the same model", async ({
@@ -84,4 +91,44 @@ test("a repository's checkpoint is converted once to Q8_0 or Q4_0, and its files
       window.engine.load([new File(["{}"], "config.json"), new File(["x"], "model.safetensors")]),
     ),
   ).toMatchObject({ code: expect.stringMatching(/^(BAD|TRUNCATED|UNSUPPORTED|LIMIT)/) });
+});
+
+test("the GGUF file that the worker makes of a checkpoint is the command line's, byte for byte", async ({
+  library,
+  page,
+}) => {
+  const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
+  await library.open();
+  const work = mkdtempSync(join(tmpdir(), "parley-checkpoint-"));
+  try {
+    for (const shards of [1, 3]) {
+      const checkpoint = tinyCheckpoint(11, shards);
+      const folder = join(work, `${shards}`, "model"); // a folder's name is the model's
+      mkdirSync(folder, { recursive: true });
+      for (const [name, bytes] of checkpoint) writeFileSync(join(folder, name), bytes);
+      for (const type of ["q8_0", "q4_0"] as const) {
+        const target = join(work, `${shards}-${type}.gguf`);
+        execFileSync(PARLEY, ["quantize", folder, target, "--type", type], { stdio: "pipe" });
+        const files = [...checkpoint].map(([name, bytes]) => ({ name, text: bytes.toString("base64") }));
+        const made = await page.evaluate(
+          async ({ given, quantization }) => {
+            const chosen = given.map(({ name, text }) => {
+              const bytes = Uint8Array.from(atob(text), (one) => one.charCodeAt(0));
+              return new File([bytes], name);
+            });
+            const id = await window.engine.models.add(chosen, { quantization });
+            const file = await window.engine.models.export(id);
+            const bytes = new Uint8Array(await file.arrayBuffer());
+            return Array.from(bytes);
+          },
+          { given: files, quantization: type },
+        );
+        const expected = readFileSync(target);
+        expect(made.length).toBe(expected.length);
+        expect(sha256(Uint8Array.from(made)), `${shards} shards, ${type}`).toBe(sha256(expected));
+      }
+    }
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
 });
