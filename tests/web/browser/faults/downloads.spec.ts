@@ -1,7 +1,7 @@
 // What can go wrong with a download, with the library's own code in a real browser: rows D1 to D18, and hundreds of random
 // faults after which no wrong byte was accepted.
 import { type Fault, FaultHost, type FaultKind, randomBytes, seeded, sha256 } from "../../support/fault_host";
-import { expect, get, openPage, openSite, PART, stored, test, verify } from "./fixtures";
+import { expect, get, openPage, openSite, PART, stored, tellInjected, test, verify } from "./fixtures";
 
 const random = seeded(1);
 const model = (parts = 4) => randomBytes(Math.floor((parts - 0.4) * PART), random);
@@ -63,6 +63,8 @@ test("D1: a host that is gone is NETWORK; when it is back, the rest is fetched",
   expect(await get(faults, name)).toMatchObject({ message: "", ok: true, sha256: sha256(bytes) });
   expect(host.requests.length).toBeLessThanOrEqual(6 - kept / PART + 1);
 });
+
+test.afterAll(tellInjected);
 
 /** One fault of each kind on each kind of source: the file is right in the end, and how much more was asked for. */
 const CASES: [row: string, kind: FaultKind, more: number][] = [

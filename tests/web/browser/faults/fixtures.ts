@@ -8,6 +8,13 @@ import { LIBRARY } from "../library_build";
 import type { Got, Setup } from "./api";
 
 export const PART = 32 << 10;
+let injected = 0; // in all tests of this run so far
+
+/** Says how many faults the tests injected, for the run's log. */
+export function tellInjected(): void {
+  process.stdout.write(`${injected} faults injected\n`);
+}
+
 const EMPTY_CATALOG = '{"version":1,"models":[]}';
 
 /** A site whose policy lets its page reach `hosts`. */
@@ -64,6 +71,7 @@ export const test = base.extend<{ host: FaultHost; site: Site; faults: Page }>({
   host: async ({}, use) => {
     const host = await FaultHost.open();
     await use(host);
+    injected += host.injected;
     await host.stop();
   },
   site: async ({ host }, use) => {
