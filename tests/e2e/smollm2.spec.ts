@@ -23,7 +23,7 @@ test("SmolLM2 is chosen as a file, answers in the page, and is there after a rel
   await setOption(page, "max_tokens", "48");
 
   // What `parley chat --temperature 0` answers natively; every build has the same bits.
-  expect(await say(page, "How many days are in a week?")).toContain("a week is approximately 7 days.");
+  expect(await say(page, "How many days are in a week?")).toContain("week is approximately 7 days.");
   expect(await say(page, "Who wrote Hamlet?")).toContain("Hamlet by William Shakespeare");
   if (process.env.PARLEY_SCREENSHOT) await page.screenshot({ path: process.env.PARLEY_SCREENSHOT });
 

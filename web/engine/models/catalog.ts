@@ -190,6 +190,8 @@ export function presetOfFormat(chatFormat: string): ModelPreset {
         max_tokens: 128,
         retry_repeats: 3,
       };
+    case "chatml":
+      return { temperature: 0.7, top_k: 40, top_p: 0.95, repetition_penalty: 1.1, max_tokens: 256 };
     default:
       return { retry_repeats: 3 };
   }
