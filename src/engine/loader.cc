@@ -51,6 +51,7 @@ struct Loading {
   GgufHeader header;
   WeightMap map;
   std::unique_ptr<Engine> engine = std::make_unique<Engine>();
+  Decoder* model = nullptr;  // the engine's
   PanelRepacker repacker;
   size_t next_tensor = 0;
   uint64_t skip = 0;  // bytes to pass over: padding, or a tensor that is not used
@@ -71,8 +72,13 @@ class StreamLoader final : public Loader {
   Result<std::unique_ptr<Engine>> Finish() override {
     if (finished_) return MakeError(Code::kBadState, "loading has ended already");
     std::unique_ptr<Engine> engine;
-    if (loading_ && received_ == file_bytes_) engine = std::move(loading_->engine);
+    Status ready;
+    if (loading_ && received_ == file_bytes_) {
+      ready = loading_->model->WeightsArrived();
+      engine = std::move(loading_->engine);
+    }
     End();
+    TRY(std::move(ready));
     if (engine == nullptr) {
       return MakeError(Code::kTruncated,
                        std::to_string(received_) + " bytes were given of a file of " +
@@ -160,9 +166,10 @@ Status StreamLoader::Prepare(GgufHeader header) {
   TRY_ASSIGN(loading->repacker,
              PanelRepacker::Make(loading->map, tensors, kernels, engine.pool.get(), image.data()));
   TRY_ASSIGN(auto weights, BindWeights(loading->map, engine.plan.config, std::move(image)));
-  TRY_ASSIGN(engine.model,
-             Decoder::Make(engine.plan.config, std::move(weights), engine.plan.context, usable_ids,
-                           kernels, engine.pool.get()));
+  TRY_ASSIGN(auto model, Decoder::Make(engine.plan.config, std::move(weights), engine.plan.context,
+                                       usable_ids, kernels, engine.pool.get()));
+  loading->model = model.get();
+  engine.model = std::move(model);
   loading_ = std::move(loading);
   return {};
 }

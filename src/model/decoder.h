@@ -29,6 +29,10 @@ class Decoder : public LanguageModel {
   // Bytes that Make takes for activations and tables of positions.
   static uint64_t ScratchBytes(const ModelConfig& config, uint32_t context, uint32_t threads);
 
+  // Called once, when the image that the weights' views point into is filled and before the first
+  // Forward. BAD_CONFIG for weights by which no model can be computed.
+  virtual Status WeightsArrived() { return {}; }
+
   const ModelConfig& config() const override { return config_; }
   uint32_t context() const override { return context_; }
   uint32_t length() const override { return length_; }

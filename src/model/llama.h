@@ -15,6 +15,7 @@ class Llama final : public Decoder {
   // The bare model; Decoder::Make gives it its state.
   static Result<std::unique_ptr<Decoder>> Make(const ModelConfig& config, uint32_t context,
                                                const KernelTable& kernels, ThreadPool* pool);
+  Status WeightsArrived() override { return rope_.Fill(config_.rope_base, weights_.rope_factors); }
 
  private:
   using Decoder::Decoder;

@@ -11,7 +11,7 @@
 namespace parley {
 namespace {
 
-enum class Size : uint8_t { kOne, kWidth, kKv, kQkv, kMlp, kVocab, kPositions };
+enum class Size : uint8_t { kOne, kWidth, kKv, kQkv, kMlp, kVocab, kPositions, kPairs };
 
 uint32_t Value(Size size, const ModelConfig& config) {
   switch (size) {
@@ -29,6 +29,8 @@ uint32_t Value(Size size, const ModelConfig& config) {
       return config.vocab_size;
     case Size::kPositions:
       return config.context_length;
+    case Size::kPairs:
+      return config.head_size() / 2;
   }
   return 0;
 }
@@ -42,6 +44,7 @@ struct Spec {
   const float* Views::* floats;
   Size rows;
   Size columns;
+  bool optional = false;
 };
 
 constexpr Spec<LayerWeights> kGpt2LayerSpecs[] = {
@@ -82,6 +85,7 @@ constexpr Spec<LayerWeights> kLlamaLayerSpecs[] = {
 
 constexpr Spec<Weights> kLlamaModelSpecs[] = {
     {"token_embd.weight", &Weights::token_embd, nullptr, Size::kVocab, Size::kWidth},
+    {"rope_freqs.weight", nullptr, &Weights::rope_factors, Size::kOne, Size::kPairs, true},
     {"output_norm.weight", nullptr, &Weights::output_norm_gain, Size::kOne, Size::kWidth},
     {"output.weight", &Weights::head, nullptr, Size::kVocab,
      Size::kWidth},  // last: absent when tied
@@ -200,13 +204,18 @@ void Bind(const Spec<Views>& spec, const WeightSlot& slot, const uint8_t* image,
   }
 }
 
+// Whether a model is incomplete without this weight.
+bool IsNeeded(const Spec<Weights>& spec, const ModelConfig& config) {
+  return !spec.optional && !(spec.matrix == &Weights::head && config.tied_head);
+}
+
 // The first weight that the model needs and the file lacks.
 Error MissingTensor(const GgufHeader& header, const ModelConfig& config) {
   const auto missing = [](const std::string& name) {
     return MakeError(Code::kUnsupportedModel, "the file has no tensor " + name);
   };
   for (const auto& spec : SchemaOf(config).model) {
-    if (spec.matrix == &Weights::head && config.tied_head) continue;
+    if (!IsNeeded(spec, config)) continue;
     if (header.FindTensor(spec.name) == nullptr) return missing(spec.name);
   }
   for (uint32_t layer = 0; layer < config.n_layers; ++layer) {
@@ -232,6 +241,7 @@ Result<WeightMap> WeightMap::Make(const GgufHeader& header, const ModelConfig& c
     WeightSlot& slot = map.slots_[i] = WeightSlot{};
     uint64_t layer = 0;
     std::string_view rest;
+    bool needed = true;
     if (SplitLayerName(tensor.name, &layer, &rest) && layer < config.n_layers &&
         FindSpec(schema.layer, rest, &slot.spec)) {
       slot.in_layer = true;
@@ -244,15 +254,14 @@ Result<WeightMap> WeightMap::Make(const GgufHeader& header, const ModelConfig& c
       }
       TRY(FitSlot(spec, tensor, config, &slot));
       if (spec.floats == &Weights::position_embd) slot.kept_rows = context;
+      needed = IsNeeded(spec, config);
     } else if (IsKnownExtra(tensor.name)) {
       continue;
-    } else if (tensor.name == "rope_freqs.weight") {
-      return Unsupported(tensor, "scales rotary positions; they are run without scaling");
     } else {
       return Unsupported(tensor, std::string("is not a weight of a ") + schema.people + " of " +
                                      std::to_string(config.n_layers) + " layers");
     }
-    ++found;
+    if (needed) ++found;
     slot.image_offset = map.image_bytes_;
     if (!CheckedAdd(map.image_bytes_, SlotBytes(slot), &map.image_bytes_)) {
       return MakeError(Code::kOverflow, "the weights' bytes wrap");
@@ -264,10 +273,12 @@ Result<WeightMap> WeightMap::Make(const GgufHeader& header, const ModelConfig& c
       }
     }
   }
-  const uint64_t needed = schema.model.size() - (config.tied_head ? 1 : 0) +
-                          uint64_t{config.n_layers} * schema.layer.size();
+  const auto n_needed = static_cast<uint64_t>(
+      std::count_if(schema.model.begin(), schema.model.end(),
+                    [&](const Spec<Weights>& spec) { return IsNeeded(spec, config); }));
   // Names are unique, so that a file with enough recognised tensors has them all.
-  if (found < needed) return MissingTensor(header, config);
+  if (found < n_needed + uint64_t{config.n_layers} * schema.layer.size())
+    return MissingTensor(header, config);
   return map;
 }
 

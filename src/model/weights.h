@@ -38,6 +38,7 @@ struct Weights {
   Buffer<uint8_t> image;                    // what every pointer below points into
   PackedMatrix token_embd;                  // [vocab, width]
   const float* position_embd = nullptr;     // [context, width]; gpt2
+  const float* rope_factors = nullptr;      // [head_size / 2]; llama, null where there are none
   Buffer<LayerWeights> layers;              // [n_layers]
   const float* output_norm_gain = nullptr;  // [width]
   const float* output_norm_bias = nullptr;  // [width]; gpt2

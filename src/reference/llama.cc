@@ -20,15 +20,19 @@ Matrix Llama::Normalize(const Matrix& x, const Norm& norm) const {
 }
 
 // RoPE (Su et al. 2021, equation 34): the pair of dimensions 2i and 2i + 1 as a complex number,
-// times e^(i m theta_i) with theta_i = base^(-2i / d) at position m.
+// times e^(i m theta_i) at position m, with theta_i = base^(-2i / d), divided by the pair's factor
+// where a model is stretched beyond the context it was trained for (Llama 3.1 and later).
 Matrix Llama::Rotate(Matrix x) const {
   const auto head_size = static_cast<Eigen::Index>(config_.head_size());
   for (Eigen::Index row = 0; row < x.rows(); ++row) {
     for (Eigen::Index column = 0; column < x.cols(); column += 2) {
       const double exponent =
           -static_cast<double>(column % head_size) / static_cast<double>(head_size);
+      const Buffer<float>& factors = weights_.rope_factors;
+      const auto pair = static_cast<size_t>(column % head_size / 2);
+      const double factor = factors.empty() ? 1 : static_cast<double>(factors[pair]);
       const double angle = (static_cast<double>(length()) + static_cast<double>(row)) *
-                           std::pow(config_.rope_base, exponent);
+                           std::pow(config_.rope_base, exponent) / factor;
       const double even = x(row, column);
       const double odd = x(row, column + 1);
       x(row, column) = static_cast<float>(even * std::cos(angle) - odd * std::sin(angle));

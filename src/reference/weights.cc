@@ -98,6 +98,12 @@ class SafetensorsTensors final : public TensorSource {
   std::vector<Shard> shards_;
 };
 
+bool HasTensor(TensorSource& tensors, const std::string& name) {
+  ByteSource* source = nullptr;
+  bool turned = false;
+  return tensors.Find(name, &source, &turned) != nullptr;
+}
+
 // Reads `name` as [rows, columns], or as [columns] when rows is 0.
 Result<Buffer<float>> ReadTensor(TensorSource& tensors, const std::string& name, uint64_t rows,
                                  uint64_t columns) {
@@ -147,6 +153,10 @@ class WeightReader {
     if (config_.architecture == Architecture::kGpt2) {
       TRY_ASSIGN(weights.position_embedding,
                  ReadTensor(tensors_, "position_embd.weight", config_.context_length, width));
+    }
+    if (config_.architecture == Architecture::kLlama && HasTensor(tensors_, "rope_freqs.weight")) {
+      TRY_ASSIGN(weights.rope_factors,
+                 ReadTensor(tensors_, "rope_freqs.weight", 0, config_.head_size() / 2));
     }
     for (uint32_t i = 0; i < config_.n_layers; ++i) {
       TRY(ReadLayer("blk." + std::to_string(i) + ".", &weights.layers.emplace_back()));

@@ -42,6 +42,7 @@ struct Layer {
 struct Weights {
   Buffer<float> token_embedding;     // [vocab_size, width]
   Buffer<float> position_embedding;  // [context_length, width]; gpt2
+  Buffer<float> rope_factors;        // [head_size / 2]; llama, empty where there are none
   std::vector<Layer> layers;
   Norm output_norm;
   Buffer<float> head;  // [vocab_size, width]; empty when tied to the token embedding

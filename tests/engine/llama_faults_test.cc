@@ -94,6 +94,23 @@ TEST_CASE("G16: a llama of a kind that is not run is UNSUPPORTED_MODEL and named
   CHECK(LoadBytes(With(U32Entry("llama.expert_count", 0)).Build().bytes).ok());
 }
 
+TEST_CASE("G15: factors of rotary positions are checked once they have arrived") {
+  for (const float factor : {2.0f, 0.0f}) {
+    GgufFile file = SmallestLlama();
+    GgufTensor factors{.name = "rope_freqs.weight", .dims = {8}, .data = {}};
+    for (int i = 0; i < 8; ++i) {
+      const std::vector<uint8_t> bytes = Little(i == 3 ? factor : 1.0f);
+      factors.data.insert(factors.data.end(), bytes.begin(), bytes.end());
+    }
+    file.tensors.push_back(factors);
+    if (factor > 0) {
+      CHECK(LoadBytes(file.Build().bytes).ok());
+    } else {
+      Refused(file, Code::kBadConfig, "rope_freqs.weight");
+    }
+  }
+}
+
 TEST_CASE("G16: a llama's missing, misshaped and unknown tensors are UNSUPPORTED_MODEL and named") {
   const GgufFile whole = SmallestLlama();
   for (size_t i = 0; i < whole.tensors.size(); ++i) {
@@ -115,7 +132,7 @@ TEST_CASE("G16: a llama's missing, misshaped and unknown tensors are UNSUPPORTED
     Refused(misshaped, Code::kUnsupportedModel, name);
   }
   for (const char* name :
-       {"rope_freqs.weight", "blk.0.ffn_gate_inp.weight", "blk.0.attn_q.bias",
+       {"rope_factors_long.weight", "blk.0.ffn_gate_inp.weight", "blk.0.attn_q.bias",
         "blk.0.attn_qkv.weight", "position_embd.weight", "blk.1.attn_q.weight"}) {
     GgufFile unknown = whole;
     unknown.tensors.push_back({.name = name});

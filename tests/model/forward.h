@@ -148,13 +148,14 @@ inline double LargestError(std::span<const float> logits,
 class TensorValues {
  public:
   explicit TensorValues(const std::vector<TestTensor>& tensors) : tensors_(tensors) {}
-  const std::vector<float>& operator[](const std::string& name) const {
-    return std::find_if(tensors_.begin(), tensors_.end(),
-                        [&](const TestTensor& t) { return t.name == name; })
-        ->values;
-  }
+  const std::vector<float>& operator[](const std::string& name) const { return Find(name)->values; }
+  bool has(const std::string& name) const { return Find(name) != tensors_.end(); }
 
  private:
+  std::vector<TestTensor>::const_iterator Find(const std::string& name) const {
+    return std::find_if(tensors_.begin(), tensors_.end(),
+                        [&](const TestTensor& t) { return t.name == name; });
+  }
   const std::vector<TestTensor>& tensors_;
 };
 

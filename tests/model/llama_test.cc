@@ -32,6 +32,13 @@ TestModel Small() {
   return {.n_layers = 2, .width = 96, .n_heads = 6, .n_kv_heads = 3, .architecture = "llama"};
 }
 
+// Pairs turn more slowly than the plain formula has them, each by another factor.
+void Stretch(std::vector<TestTensor>* tensors) {
+  std::vector<float> factors;
+  for (int i = 0; i < 8; ++i) factors.push_back(1 + 2 * static_cast<float>(i));
+  tensors->push_back({"rope_freqs.weight", DType::kF32, {factors.size()}, factors});
+}
+
 // Llama as its papers have it, in double, on the weights as given: no cache, no batches, no
 // quantized activations.
 class Oracle {
@@ -95,10 +102,15 @@ class Oracle {
   }
   Vector Rotated(Vector x, size_t position) const {
     const size_t head_size = model_.width / model_.n_heads;
+    const bool stretched = tensors_.has("rope_freqs.weight");
     for (size_t i = 0; i < x.size(); i += 2) {
+      const size_t in_head = i % head_size;
+      const double factor =
+          stretched ? static_cast<double>(tensors_["rope_freqs.weight"][in_head / 2]) : 1;
       const double angle =
           static_cast<double>(position) *
-          std::pow(10000.0, -static_cast<double>(i % head_size) / static_cast<double>(head_size));
+          std::pow(10000.0, -static_cast<double>(in_head) / static_cast<double>(head_size)) /
+          factor;
       const double even = x[i], odd = x[i + 1];
       x[i] = even * std::cos(angle) - odd * std::sin(angle);
       x[i + 1] = even * std::sin(angle) + odd * std::cos(angle);
@@ -159,6 +171,25 @@ TEST_CASE("llama: logits are those of the papers' formulas within the rounding t
       CHECK(LargestError(logits, Oracle(model, tensors).Logits(tokens)) < 0.2);
     }
   }
+}
+
+TEST_CASE("llama: rope_freqs.weight divides the angles of every pair, as Llama 3's files have it") {
+  TestModel model = Small();
+  model.seed = 7;
+  model.edit = Stretch;
+  std::vector<TestTensor> tensors;
+  const auto engine = Load(model.Build(&tensors));
+  const std::vector<int32_t> tokens = Tokens(40, model.vocab);
+  const std::vector<float> logits = AllLogits(engine->model.get(), tokens, tokens.size());
+  CHECK(LargestError(logits, Oracle(model, tensors).Logits(tokens)) < 0.2);
+  model.edit = {};
+  std::vector<TestTensor> plain;
+  static_cast<void>(model.Build(&plain));
+  CHECK(LargestError(logits, Oracle(model, plain).Logits(tokens)) > 0.5);  // the test can fail
+
+  model.edit = Stretch;
+  model.context = 160;
+  CheckSameLogitsHoweverComputed(model);
 }
 
 TEST_CASE("llama: a row's logits do not depend on kernels, threads or how the tokens were split") {
@@ -223,14 +254,36 @@ TEST_CASE("llama: Forward allocates nothing") {
 TEST_CASE("the rotary table holds cosine and sine of each position's angles") {
   const parley::ModelConfig config{
       .width = 128, .n_heads = 2, .n_kv_heads = 1, .rope_base = 100000};
-  const auto table = parley::RopeTable::Make(config, 300);
-  REQUIRE(table.ok());
-  for (uint32_t position = 0; position < 300; ++position) {
-    for (uint32_t i = 0; i < 64; i += 2) {
-      const double angle = position * std::pow(100000.0, -static_cast<double>(i) / 64);
-      // Half a unit of a number up to 1, and what 300 times an angle's own last bits make.
-      REQUIRE(std::abs(table->turns(position)[i] - std::cos(angle)) <= 0x1p-24);
-      REQUIRE(std::abs(table->turns(position)[i + 1] - std::sin(angle)) <= 0x1p-24);
+  std::vector<float> factors(32);
+  for (size_t i = 0; i < factors.size(); ++i) factors[i] = 1 + static_cast<float>(i);
+  for (const bool stretched : {false, true}) {
+    auto table = parley::RopeTable::Make(config, 300);
+    REQUIRE(table.ok());
+    REQUIRE(table->Fill(config.rope_base, stretched ? factors.data() : nullptr).ok());
+    for (uint32_t position = 0; position < 300; ++position) {
+      for (uint32_t i = 0; i < 64; i += 2) {
+        const double angle = position * std::pow(100000.0, -static_cast<double>(i) / 64) /
+                             (stretched ? 1 + i / 2 : 1);
+        // Half a unit of a number up to 1, and what 300 times an angle's own last bits make.
+        REQUIRE(std::abs(table->turns(position)[i] - std::cos(angle)) <= 0x1p-24);
+        REQUIRE(std::abs(table->turns(position)[i + 1] - std::sin(angle)) <= 0x1p-24);
+      }
     }
+  }
+}
+
+TEST_CASE("G15: a factor of rotary positions that makes no angle is BAD_CONFIG") {
+  const parley::ModelConfig config{.width = 8, .n_heads = 1, .n_kv_heads = 1, .rope_base = 10000};
+  auto table = parley::RopeTable::Make(config, 8);
+  REQUIRE(table.ok());
+  for (const float bad : {0.0f, -1.0f, 1e-6f, NAN}) {
+    const float factors[] = {bad, 1, 1, 1};
+    const auto status = table->Fill(config.rope_base, factors);
+    REQUIRE(!status.ok());
+    CHECK(status.error().code == Code::kBadConfig);
+  }
+  for (const float good : {0x1p-17f, 1.0f, 32.0f, 1e6f}) {
+    const float factors[] = {good, 1, 1, 1};
+    CHECK(table->Fill(config.rope_base, factors).ok());
   }
 }
