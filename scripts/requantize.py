@@ -1,15 +1,20 @@
 #!/usr/bin/env python3
 """Writes a GGUF file again with its matrices in another of ggml's types, those that `parley quantize` does not write included.
 
-    requantize.py IN.gguf OUT.gguf TYPE      Q4_1, Q5_0, Q5_1, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, BF16, F16, F32, Q8_0, Q4_0
+    requantize.py IN.gguf OUT.gguf TYPE [--every] [--stretch]
+
+TYPE is one of Q4_1, Q5_0, Q5_1, IQ4_NL, Q2_K, Q3_K, Q4_K, Q5_K, Q6_K, BF16, F16, F32, Q8_0, Q4_0
 
 For holding Parley against llama.cpp on such files (scripts/check_llama_cpp.mjs). The quantizers of the K types here are plain
 ones, a scale from each group's extremes; llama.cpp's search for better scales in the same blocks. Matrices whose rows are no
-multiple of the type's block become Q8_0. Metadata stays, byte for byte. Needs PyPI's gguf (0.16 or newer).
+multiple of the type's block become Q8_0; it prints how many of the matrices have the type, and with --every it is an error
+when one has not. --stretch adds rope_freqs.weight to a llama, as Llama 3.1's files have it. Metadata stays, byte for byte.
+Needs PyPI's gguf (0.16 or newer).
 """
 import argparse
 import pathlib
 import struct
+import sys
 
 import gguf
 import numpy as np
@@ -117,26 +122,43 @@ def quantize(values, name):
     return blocks.tobytes()
 
 
-def requantize(source, target, name):
+def rope_factors(reader, factor=8, low=1, high=4, original_context=256):
+    """Llama 3.1's rule (its config's rope_scaling), with a context so short that a prompt of a few words tells."""
+    pairs = reader.fields["llama.rope.dimension_count"].contents() // 2
+    base = reader.fields["llama.rope.freq_base"].contents()
+    wavelength = 2 * np.pi * base ** (np.arange(pairs) / pairs)
+    smooth = np.clip((original_context / wavelength - low) / (high - low), 0, 1)
+    return (1 / ((1 - smooth) / factor + smooth)).astype(np.float32)
+
+
+def requantize(source, target, name, stretch=False):
+    """How many matrices there are, and how many have the type."""
     reader = gguf.GGUFReader(source)
     raw = pathlib.Path(source).read_bytes()
-    metadata = raw[8:min(tensor.field.offset for tensor in reader.tensors)]  # with the counts
+    metadata = raw[16:min(tensor.field.offset for tensor in reader.tensors)]  # with the count of its entries
+    tensors = [(tensor.name, tensor.shape, gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32))
+               for tensor in reader.tensors]
+    if stretch:
+        factors = rope_factors(reader)
+        tensors.append(("rope_freqs.weight", factors.shape, factors))
     table, data = b"", []
-    offset = 0
-    for tensor in reader.tensors:
-        values = gguf.quants.dequantize(tensor.data, tensor.tensor_type).astype(np.float32)
-        matrix = values.ndim == 2 and tensor.name != "position_embd.weight"
+    offset = matrices = fitting = 0
+    for label, shape, values in tensors:
+        matrix = values.ndim == 2 and label != "position_embd.weight"
         fits = values.shape[-1] % gguf.GGML_QUANT_SIZES[Type[name]][0] == 0
         kind = (name if fits else "Q8_0") if matrix else "F32"
+        matrices += matrix
+        fitting += matrix and kind == name
         bytes_ = quantize(values, kind)
         data.append(bytes_ + bytes(-len(bytes_) % 32))
-        dims = [int(n) for n in tensor.shape]
-        encoded = tensor.name.encode()
+        dims = [int(n) for n in shape]
+        encoded = label.encode()
         table += struct.pack(f"<Q{len(encoded)}sI{len(dims)}QIQ", len(encoded), encoded, len(dims), *dims, Type[kind],
                              offset)
         offset += len(data[-1])
-    header = raw[:8] + metadata + table
+    header = raw[:8] + struct.pack("<Q", len(tensors)) + metadata + table
     pathlib.Path(target).write_bytes(header + bytes(-len(header) % 32) + b"".join(data))
+    return matrices, fitting
 
 
 def main():
@@ -144,8 +166,13 @@ def main():
     parser.add_argument("source")
     parser.add_argument("target")
     parser.add_argument("type")
+    parser.add_argument("--every", action="store_true", help="fail when a matrix does not fit the type")
+    parser.add_argument("--stretch", action="store_true", help="add rope_freqs.weight")
     args = parser.parse_args()
-    requantize(args.source, args.target, args.type)
+    matrices, fitting = requantize(args.source, args.target, args.type, args.stretch)
+    print(f"{fitting} of {matrices} matrices are {args.type}")
+    if args.every and fitting < matrices:
+        sys.exit(1)
 
 
 if __name__ == "__main__":
