@@ -32,19 +32,22 @@ export const CORE_CODES = [
 
 export type CoreCode = Exclude<(typeof CORE_CODES)[number], "OK">;
 
-export type LibraryCode =
-  | "NETWORK" // no answer: offline, refused or cut off, after every retry
-  | "HTTP_STATUS" // an answer other than the file
-  | "HASH_MISMATCH" // the file's bytes are not those of the catalog; says what they look like
-  | "CSP_BLOCKED" // the page's policy does not allow that host
-  | "NOT_FOUND" // no model of that id in the catalog or in storage
-  | "STORAGE_FULL" // storage and memory both refused a part
-  | "UNSUPPORTED_BROWSER" // no WebAssembly SIMD; says which versions have it
-  | "BUILD_FAILED" // no wasm build could be started
-  | "BUILD_MISMATCH" // page and wasm files are of different versions: reload the page
-  | "WORKER_CRASHED" // the worker died; it is restarted and the model loaded again
-  | "NOT_LOADED" // no model is loaded
-  | "DISPOSED"; // the engine was disposed of
+export const LIBRARY_CODES = [
+  "NETWORK", // no answer: offline, refused or cut off, after every retry
+  "HTTP_STATUS", // an answer other than the file
+  "HASH_MISMATCH", // the file's bytes are not those of the catalog; says what they look like
+  "CSP_BLOCKED", // the page's policy does not allow that host
+  "NOT_FOUND", // no model of that id in the catalog or in storage
+  "STORAGE_FULL", // storage and memory both refused a part
+  "UNSUPPORTED_BROWSER", // no WebAssembly SIMD; says which versions have it
+  "BUILD_FAILED", // no wasm build could be started
+  "BUILD_MISMATCH", // page and wasm files are of different versions: reload the page
+  "WORKER_CRASHED", // the worker died; it is restarted and the model loaded again
+  "NOT_LOADED", // no model is loaded
+  "DISPOSED", // the engine was disposed of
+] as const;
+
+export type LibraryCode = (typeof LIBRARY_CODES)[number];
 
 export type ErrorCode = CoreCode | LibraryCode;
 
@@ -62,7 +65,10 @@ export interface WireError {
   bytes?: number;
 }
 
-const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
+const BAD_FILE = "Fetch the file again, or convert it again from its source.";
+
+/** Aborting comes out as AbortError and needs no advice. */
+const NEXT_STEPS: Record<Exclude<ErrorCode, "ABORTED">, string> = {
   NETWORK: "Check the connection and try again: parts that have arrived are kept.",
   HTTP_STATUS: "Check the address, or try again later.",
   HASH_MISMATCH: "Try again; if it stays, the host serves a wrong file.",
@@ -75,6 +81,29 @@ const NEXT_STEPS: Partial<Record<ErrorCode, string>> = {
   WORKER_CRASHED: "Send it again: the model is loaded again by itself.",
   NOT_LOADED: "Call load() first.",
   CONTEXT_FULL: "Shorten the message or the system text, or load the model with a larger context.",
+  NOT_FOUND: "Check the name: catalog() and models.stored() list those that there are.",
+  DISPOSED: "Make another engine with createEngine().",
+  TRUNCATED: BAD_FILE,
+  BAD_MAGIC: BAD_FILE,
+  BAD_VERSION: BAD_FILE,
+  LIMIT: BAD_FILE,
+  OVERFLOW: BAD_FILE,
+  BAD_TYPE: BAD_FILE,
+  BAD_ALIGN: BAD_FILE,
+  BAD_SHAPE: BAD_FILE,
+  BAD_OFFSET: BAD_FILE,
+  DUPLICATE: BAD_FILE,
+  BAD_CONFIG: BAD_FILE,
+  BAD_JSON: BAD_FILE,
+  BAD_VOCAB: BAD_FILE,
+  UNSUPPORTED_MODEL: "Use a GPT-2 or Llama model.",
+  NONFINITE: "Lower the temperature or the biases; if it stays, the model's weights are damaged.",
+  IO: "Reload the page; if it stays, delete the model and load it again.",
+  BAD_ARG: "Correct the argument that the message names.",
+  UNSUPPORTED_OPTION: "Leave the option out.",
+  BAD_STATE: "Begin a reply before asking for its next step.",
+  CHECKSUM: "Load the model again: the damaged part is fetched anew.",
+  KERNELS_CHANGED: "Send it again: the model is loaded into a build without relaxed SIMD.",
 };
 
 export class ParleyError extends Error {
@@ -98,7 +127,7 @@ export class ParleyError extends Error {
     this.code = code;
     this.offset = details.offset;
     this.bytes = details.bytes;
-    this.nextStep = NEXT_STEPS[code];
+    this.nextStep = code === "ABORTED" ? undefined : NEXT_STEPS[code];
     this.delivered = details.delivered;
   }
 }

@@ -376,6 +376,18 @@ export const en = {
     NOT_FOUND: { cause: "There is no such model.", next: "Check its name." },
     UNSUPPORTED_MODEL: { cause: "Parley cannot run this model.", next: "Choose another." },
     BAD_ARG: { cause: "A setting is out of range.", next: "Reset it in Settings." },
+    IO: {
+      cause: "This browser's storage did not answer as it should.",
+      next: "Reload the page. If this stays, delete the model and load it again.",
+    },
+    UNSUPPORTED_OPTION: { cause: "A setting is not one that Parley has.", next: "Reset it in Settings." },
+    BAD_STATE: { cause: "Parley lost its place in the reply.", next: "Send it again." },
+    KERNELS_CHANGED: {
+      cause: "This browser began to compute differently, so the reply was not started.",
+      next: "Send it again: Parley now uses its plain build.",
+    },
+    NOT_LOADED: { cause: "No model is loaded.", next: "Open the model's panel and load one." },
+    DISPOSED: { cause: "The model was let go of.", next: "Reload the page." },
     BAD_FILE: { cause: "The model's file is not one that Parley can read.", next: "Try again later." },
     other: { cause: "Something failed.", next: "Try again." },
   } satisfies Record<string, FailureText>,

@@ -298,6 +298,18 @@ export const zh: Messages = {
     NOT_FOUND: { cause: "没有这个模型。", next: "请检查名称。" },
     UNSUPPORTED_MODEL: { cause: "Parley 不能运行这个模型。", next: "请选择其他模型。" },
     BAD_ARG: { cause: "有一项设置超出范围。", next: "请在设置中恢复它。" },
+    IO: {
+      cause: "浏览器的存储没有正常响应。",
+      next: "请重新载入页面。若一直如此，请删除模型后重新载入。",
+    },
+    UNSUPPORTED_OPTION: { cause: "有一项设置是 Parley 没有的。", next: "请在设置中恢复它。" },
+    BAD_STATE: { cause: "Parley 没能接上这条回复。", next: "请再次发送。" },
+    KERNELS_CHANGED: {
+      cause: "浏览器的计算结果前后不一，因此没有开始这条回复。",
+      next: "请再次发送：Parley 现在使用普通构建。",
+    },
+    NOT_LOADED: { cause: "没有载入模型。", next: "请打开模型面板载入一个。" },
+    DISPOSED: { cause: "模型已被释放。", next: "请重新载入页面。" },
     BAD_FILE: { cause: "Parley 读不了这个模型文件。", next: "请稍后重试。" },
     other: { cause: "出了问题。", next: "请重试。" },
   },

@@ -15,7 +15,7 @@ import {
 } from "../../../../web/app/i18n";
 import { en } from "../../../../web/app/i18n/en";
 import { zh } from "../../../../web/app/i18n/zh";
-import { CORE_CODES } from "../../../../web/engine/errors";
+import { CORE_CODES, LIBRARY_CODES } from "../../../../web/engine/errors";
 
 afterEach(() => {
   language.value = "en";
@@ -68,11 +68,20 @@ test("sizes and times in Chinese", () => {
   expect(formatLanguages(["en"])).toBe("英语");
 });
 
-test("every code of the core has a cause and a next step", () => {
-  for (const code of [...CORE_CODES, "NETWORK", "constructor", "never heard of"]) {
-    expect(failureText(code).cause, code).not.toBe("");
-    expect(failureText(code).next, code).not.toBe("");
+test("every code of the core and of the library has a cause and a next step of its own", () => {
+  for (const lang of ["en", "zh"] as const) {
+    language.value = lang;
+    for (const code of [...CORE_CODES, ...LIBRARY_CODES]) {
+      if (code === "OK" || code === "ABORTED") continue; // not failures
+      const { cause, next } = failureText(code);
+      expect(cause, code).not.toBe(t.value.failures.other.cause);
+      expect(next, code).not.toBe("");
+    }
   }
   expect(failureText("BAD_MAGIC")).toBe(t.value.failures.BAD_FILE);
+});
+
+test("a code that nobody knows gets the general sentence", () => {
   expect(failureText("constructor")).toBe(t.value.failures.other);
+  expect(failureText("never heard of")).toBe(t.value.failures.other);
 });
