@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-// Takes the README's picture, docs/images/chat-light.png, of a running page: one conversation with fixed seeds, so that the
-// words are the same each time. It starts no server.
+// Takes the README's picture, docs/images/chat-light.png, and the manifest's, web/public/screenshots, of a running page: one
+// conversation with fixed seeds, so that the words are the same each time. It starts no server.
 //
 //   scripts/start.sh &  then  scripts/make_screenshot.mjs [http://localhost:8080/]
 import { existsSync } from 'node:fs';
@@ -10,6 +10,10 @@ import { fileURLToPath } from 'node:url';
 const ROOT = new URL('../', import.meta.url);
 const { chromium } = createRequire(new URL('web/package.json', ROOT))('playwright-core');
 const PICTURE = fileURLToPath(new URL('docs/images/chat-light.png', ROOT));
+const SCREENSHOTS = [
+  ['wide', 1280, 800],
+  ['narrow', 390, 844],
+];
 const CONVERSATION = [
   ['Book a table for two at an Italian restaurant tonight.', 62385],
   ['In San Francisco, at 7 pm please.', 4356],
@@ -18,7 +22,7 @@ const CONVERSATION = [
 
 async function say(page, text, seed) {
   await page.getByRole('button', { name: 'Settings' }).click();
-  await page.locator('summary').click();
+  await page.locator('[open] summary').click();
   await page.locator('[name=seed]').fill(String(seed));
   await page.keyboard.press('Escape');
   await page.locator('#message').fill(text);
@@ -34,4 +38,8 @@ await page.locator('.chip[data-phase="ready"]').waitFor();
 for (const [text, seed] of CONVERSATION) await say(page, text, seed);
 await page.waitForTimeout(500); // the context meter follows
 await page.screenshot({ path: PICTURE });
+for (const [name, width, height] of SCREENSHOTS) {
+  await page.setViewportSize({ width, height });
+  await page.screenshot({ path: fileURLToPath(new URL(`web/public/screenshots/${name}.png`, ROOT)), scale: 'css' });
+}
 await browser.close();

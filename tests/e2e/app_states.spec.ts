@@ -264,7 +264,7 @@ const STATES: Record<string, State> = {
     state: "ready",
     act: async (page) => {
       await openSettings(page);
-      await page.locator("summary").click();
+      await page.locator("[open] summary").click();
       await page.locator("[name=temperature]").fill("1.2");
       await page.locator("[name=min_p]").fill("7");
       await expect(page.getByText("A number from 0 to 0.99.")).toBeVisible();

@@ -19,6 +19,7 @@ import { Inspector } from "./views/inspector";
 import { ModelPanel } from "./views/model_panel";
 import { Notices } from "./views/notices";
 import { Settings } from "./views/settings";
+import { ToolHost } from "./views/tool_host";
 import { Transcript } from "./views/transcript";
 
 export function App({ page }: { page: PageState }) {
@@ -64,6 +65,7 @@ function Page() {
       requestAnimationFrame(() => document.getElementById(SEARCH_FIELD)?.focus());
     },
   });
+  useHelpKey(page);
   if (page.erased.value) return <Erased />;
   return (
     <>
@@ -113,6 +115,7 @@ function Page() {
       {conversation !== null && (
         <Inspector key={conversation.conversation.value.id} conversation={conversation} />
       )}
+      <ToolHost />
       {conversation !== null && <Announcer conversation={conversation} />}
     </>
   );
@@ -193,4 +196,21 @@ function useKeys(conversation: ConversationState | null, { newChat, toggleChats,
     document.addEventListener("keydown", onKeyDown);
     return () => document.removeEventListener("keydown", onKeyDown);
   });
+}
+
+/** `?` where nothing is being written, and Ctrl+/ (or Cmd) everywhere, open the help. */
+function useHelpKey({ tools }: PageState): void {
+  useEffect(() => {
+    const onKeyDown = (event: KeyboardEvent) => {
+      if (event.defaultPrevented || event.isComposing) return;
+      const writing = event.target instanceof Element && event.target.matches("input, textarea, select");
+      const held = event.ctrlKey || event.metaKey;
+      if (!(event.key === "/" && held) && !(event.key === "?" && !held && !writing)) return;
+      if (document.querySelector("dialog[open]") !== null) return;
+      event.preventDefault();
+      tools.open.value = "help";
+    };
+    document.addEventListener("keydown", onKeyDown);
+    return () => document.removeEventListener("keydown", onKeyDown);
+  }, [tools]);
 }

@@ -12,6 +12,7 @@ import { createModel } from "./state/model";
 import { createOnline, type PageState } from "./state/page";
 import { createPreferences } from "./state/preferences";
 import { createTab } from "./state/tab";
+import { createTools } from "./state/tools";
 import type { Updates } from "./state/updates";
 import "./styles/index.css";
 
@@ -31,13 +32,14 @@ export function start(root: HTMLElement, options: StartOptions): void {
   const { engine, modelId } = options;
   const preferences = createPreferences();
   const model = createModel(engine, options.engineState, preferences.value.peek().model || modelId);
+  const erased = signal(false);
+  const tools = createTools({ engine, model, preferences, version: options.version, erased });
   effect(() => {
     const chosen = model.id.value;
     if (chosen !== (preferences.value.peek().model || modelId)) preferences.change({ model: chosen });
   });
   const chats = signal<ChatsState | null>(null);
   const blocked = signal(false);
-  const erased = signal(false);
   const page: PageState = {
     defaultModel: modelId,
     modelHosts: options.modelHosts,
@@ -49,6 +51,7 @@ export function start(root: HTMLElement, options: StartOptions): void {
     conversation: computed(() => chats.value?.current.value ?? null),
     blocked,
     inspector: createInspector(engine),
+    tools,
     updates: options.updates,
     online: createOnline(),
     erased,

@@ -46,7 +46,7 @@ export async function words(turn: Locator): Promise<string> {
 export async function setOption(page: Page, name: string, value: string): Promise<void> {
   await page.getByRole("button", { name: "Settings" }).click();
   const control = page.locator(`[name="${name}"]`);
-  if (!(await control.isVisible())) await page.locator("summary").click();
+  if (!(await control.isVisible())) await page.locator("[open] summary").click();
   await control.fill(value);
   await control.blur();
   await page.keyboard.press("Escape");

@@ -18,6 +18,14 @@ export const en = {
   retry: "Retry",
   dismiss: "Dismiss",
   cancel: "Cancel",
+  tools: {
+    menu: "Tools",
+    completion: "Completion",
+    compare: "Compare",
+    run: "Shared run",
+    diagnostics: "Diagnostics",
+    help: "Help",
+  },
 
   chip: {
     ready: (threads: number) => `ready, ${threads} ${threads === 1 ? "thread" : "threads"}`,
@@ -151,6 +159,7 @@ export const en = {
     copy: "Copy",
     copied: "Copied",
     copyFailed: "Copying was refused",
+    share: "Share",
     regenerate: "Regenerate",
     inspect: "Inspect",
     continue: "Continue",

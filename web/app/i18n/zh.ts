@@ -14,6 +14,14 @@ export const zh: Messages = {
   retry: "重试",
   dismiss: "知道了",
   cancel: "取消",
+  tools: {
+    menu: "工具",
+    completion: "续写",
+    compare: "比较",
+    run: "分享的运行",
+    diagnostics: "诊断",
+    help: "帮助",
+  },
 
   chip: {
     ready: (threads) => `就绪，${threads} 线程`,
@@ -136,6 +144,7 @@ export const zh: Messages = {
     stoppedEmpty: "还没说出第一个字就停止了。",
     copy: "复制",
     copied: "已复制",
+    share: "分享",
     copyFailed: "复制被拒绝",
     regenerate: "重新生成",
     inspect: "查看内部",

@@ -9,6 +9,7 @@ import type { ConversationState } from "./conversation";
 import type { InspectorState } from "./inspector";
 import type { ModelState } from "./model";
 import type { PreferencesState } from "./preferences";
+import type { ToolsState } from "./tools";
 import type { Updates } from "./updates";
 
 export interface PageState {
@@ -27,6 +28,7 @@ export interface PageState {
   /** The database waits for another tab, which has an earlier version of the page. */
   readonly blocked: ReadonlySignal<boolean>;
   readonly inspector: InspectorState;
+  readonly tools: ToolsState;
   readonly updates: Updates | null;
   readonly online: ReadonlySignal<boolean>;
   /** Nothing is left on this device; the page is over. */

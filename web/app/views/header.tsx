@@ -1,6 +1,7 @@
 // The line at the top: the way to the conversations, what this one is called, how the model is doing, a new chat, settings.
 // While a model arrives, its progress in words stands beside the chip and a hairline below the header fills.
 
+import { ToolMenu } from "../components/tool_menu";
 import { formatBytesOf, formatRate, formatSeconds, t } from "../i18n";
 import type { Phase } from "../state/model";
 import { usePage } from "../state/page";
@@ -61,6 +62,7 @@ export function Header(props: HeaderProps) {
               {t.value.newChat}
             </button>
           )}
+          <ToolMenu />
           <button type="button" class="quiet" onClick={onSettings}>
             {t.value.settings}
           </button>

@@ -14,6 +14,8 @@ import {
   t,
 } from "../../../../web/app/i18n";
 import { en } from "../../../../web/app/i18n/en";
+import { toolsEn } from "../../../../web/app/i18n/tools_en";
+import { toolsZh } from "../../../../web/app/i18n/tools_zh";
 import { zh } from "../../../../web/app/i18n/zh";
 import { CORE_CODES, LIBRARY_CODES } from "../../../../web/engine/errors";
 
@@ -38,7 +40,7 @@ test("the first language that the page has is taken, else English", () => {
 });
 
 test("no text is empty in either language, and none shouts", () => {
-  for (const table of [en, zh]) {
+  for (const table of [en, zh, toolsEn, toolsZh]) {
     for (const [place, text] of places(table)) {
       if (typeof text !== "string") continue;
       expect(text, place).not.toBe("");

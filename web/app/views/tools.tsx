@@ -1,0 +1,20 @@
+// The tools, each in its sheet. This file and what only it needs come when the first tool is opened.
+
+import { usePage } from "../state/page";
+import { toolboxOf } from "../state/toolbox";
+import type { Tool } from "../state/tools";
+import { DiagnosticsSheet } from "./diagnostics";
+import { HelpSheet } from "./help";
+import "../styles/tools.css";
+
+export function Tools() {
+  const { tools } = usePage();
+  const box = toolboxOf(tools);
+  const sheet = (tool: Tool) => ({ open: tools.open.value === tool, onClose: () => tools.close() });
+  return (
+    <>
+      <DiagnosticsSheet diagnostics={box.diagnostics} {...sheet("diagnostics")} />
+      <HelpSheet {...sheet("help")} />
+    </>
+  );
+}
