@@ -10,6 +10,7 @@ import type {
   ChatMessage,
   ChatParams,
   Completion,
+  CompletionParams,
   Engine,
   EngineState,
   LayerState,
@@ -181,6 +182,8 @@ function tokensOf(messages: readonly ChatMessage[]): number {
 export class FakeEngine implements Engine {
   state: EngineState = { state: "idle" };
   readonly requests: ChatParams[] = [];
+  readonly completed: CompletionParams[] = [];
+  readonly loaded: unknown[] = [];
   private readonly info: ModelInfo;
 
   constructor(private readonly options: FakeOptions) {
@@ -196,8 +199,9 @@ export class FakeEngine implements Engine {
     return [fakeEntry(this.options), ...(this.options.more ? MORE : [])];
   }
 
-  async load(_source: unknown, { signal, onProgress }: LoadOptions = {}): Promise<ModelInfo> {
+  async load(source: unknown, { signal, onProgress }: LoadOptions = {}): Promise<ModelInfo> {
     const { holdAt, hold, failLoad, loadMs = 0 } = this.options;
+    this.loaded.push(source);
     this.set(hold ?? { state: "loading", progress: null });
     try {
       const steps = Math.ceil(loadMs / 50);
@@ -235,10 +239,40 @@ export class FakeEngine implements Engine {
     completions: { create: this.create.bind(this) as Engine["chat"]["completions"]["create"] },
   };
   readonly completions = {
-    create: (async (): Promise<Completion> => {
-      throw new FakeError("UNSUPPORTED_OPTION", "the fake engine chats only");
-    }) as unknown as Engine["completions"]["create"],
+    create: this.complete.bind(this) as Engine["completions"]["create"],
   };
+
+  private async complete(
+    params: CompletionParams,
+    request: RequestOptions = {},
+  ): Promise<AsyncIterable<Completion> | Completion> {
+    this.completed.push(params);
+    return this.streamText(params, request.signal);
+  }
+
+  private async *streamText(params: CompletionParams, signal?: AbortSignal): AsyncGenerator<Completion> {
+    const messages: ChatMessage[] = [{ role: "user", content: params.prompt }];
+    const { logprobs: _none, ...others } = params;
+    for await (const { choices, usage, parley, model } of this.stream({ ...others, messages }, signal)) {
+      const choice = choices[0];
+      yield {
+        id: "cmpl-1",
+        object: "text_completion",
+        created: 0,
+        model,
+        choices: [
+          {
+            index: 0,
+            text: choice?.delta.content ?? "",
+            finish_reason: choice?.finish_reason ?? null,
+            logprobs: null,
+          },
+        ],
+        usage,
+        parley,
+      };
+    }
+  }
 
   private async create(
     params: ChatParams,

@@ -35,5 +35,5 @@ async function eraseDatabases(): Promise<void> {
       const request = indexedDB.deleteDatabase(name);
       request.onsuccess = request.onerror = request.onblocked = () => resolve();
     });
-  await Promise.all(["parley", "parley-models"].map(erase));
+  await Promise.all(["parley", "parley-models", "parley-tools"].map(erase));
 }

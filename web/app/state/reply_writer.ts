@@ -8,6 +8,7 @@ import { isOpen, isReply, type ReplyDetails, type ReplyMessage } from "./message
 import { failureFrom, isAbort, type ModelState } from "./model";
 import { requestParams } from "./options";
 import type { PreferencesState } from "./preferences";
+import { drawSeed } from "./seeds";
 import type { ReplyChange, Thread } from "./thread";
 
 export interface WriterParts {
@@ -23,13 +24,12 @@ export interface WriterParts {
 /** From so many tokens on a reply tells how fast its model is here. */
 const TELLING_TOKENS = 8;
 
-/** Five digits: enough for replies to differ, and short enough to read out. */
-function drawSeed(): number {
-  const [random = 0] = crypto.getRandomValues(new Uint32Array(1));
-  return random % 100_000;
-}
-
-function detailsFrom(details: ParleyDetails, model: string, tokens: number | null): ReplyDetails {
+function detailsFrom(
+  details: ParleyDetails,
+  model: string,
+  tokens: number | null,
+  from: number,
+): ReplyDetails {
   return {
     model,
     tokens,
@@ -38,6 +38,7 @@ function detailsFrom(details: ParleyDetails, model: string, tokens: number | nul
     contextUsed: details.context.used,
     contextTotal: details.context.total,
     options: details.options,
+    ...(from > 0 && { from }),
   };
 }
 
@@ -152,7 +153,8 @@ export class ReplyWriter {
       const known = reply.content === "" ? [] : reply.tokens;
       change.tokens = known && [...known, ...parley.ids];
       loaded.usedThreads(parley.timings.threads);
-      change.details = detailsFrom(parley, model, before === null ? null : before + written);
+      const tokens = before === null ? null : before + written;
+      change.details = detailsFrom(parley, model, tokens, reply.content.length);
       if (written >= TELLING_TOKENS) preferences.sawSpeed(model, parley.timings.predicted_per_second);
     }
     batch(() => {

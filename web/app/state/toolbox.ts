@@ -1,9 +1,12 @@
 // The tools' state, made when the first of them is opened and kept until the page is closed.
 
+import { type CompletionState, createCompletion } from "./completion";
 import { createDiagnostics, type Diagnostics } from "./diagnostics";
+import { type DocumentStore, openDocuments } from "./document_store";
 import type { ToolsState } from "./tools";
 
 export interface Toolbox {
+  readonly completion: CompletionState;
   readonly diagnostics: Diagnostics;
 }
 
@@ -13,7 +16,17 @@ export function toolboxOf(tools: ToolsState): Toolbox {
   let box = boxes.get(tools);
   if (box === undefined) {
     const { parts } = tools;
+    const kept = openDocuments();
+    const documents: DocumentStore = {
+      read: () => kept.read(),
+      write: async (document) => (parts.erased.peek() ? undefined : kept.write(document)),
+    };
+    const completion = createCompletion(parts, documents);
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) completion.flush();
+    });
     box = {
+      completion,
       diagnostics: createDiagnostics(parts),
     };
     boxes.set(tools, box);

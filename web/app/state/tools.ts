@@ -6,7 +6,7 @@ import type { Engine } from "../../engine/types";
 import type { ModelState } from "./model";
 import type { PreferencesState } from "./preferences";
 
-export const TOOLS = ["diagnostics", "help"] as const;
+export const TOOLS = ["completion", "diagnostics", "help"] as const;
 export type Tool = (typeof TOOLS)[number];
 
 export interface ToolParts {

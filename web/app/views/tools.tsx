@@ -3,6 +3,7 @@
 import { usePage } from "../state/page";
 import { toolboxOf } from "../state/toolbox";
 import type { Tool } from "../state/tools";
+import { CompletionSheet } from "./completion";
 import { DiagnosticsSheet } from "./diagnostics";
 import { HelpSheet } from "./help";
 import "../styles/tools.css";
@@ -13,6 +14,7 @@ export function Tools() {
   const sheet = (tool: Tool) => ({ open: tools.open.value === tool, onClose: () => tools.close() });
   return (
     <>
+      <CompletionSheet completion={box.completion} {...sheet("completion")} />
       <DiagnosticsSheet diagnostics={box.diagnostics} {...sheet("diagnostics")} />
       <HelpSheet {...sheet("help")} />
     </>
