@@ -36,7 +36,8 @@ export function start(root: HTMLElement, options: StartOptions): void {
   const tools = createTools({ engine, model, preferences, version: options.version, erased });
   effect(() => {
     const chosen = model.id.value;
-    if (chosen !== (preferences.value.peek().model || modelId)) preferences.change({ model: chosen });
+    if (!tools.borrowing.value && chosen !== (preferences.value.peek().model || modelId))
+      preferences.change({ model: chosen });
   });
   const chats = signal<ChatsState | null>(null);
   const blocked = signal(false);

@@ -1,5 +1,6 @@
 // The tools' state, made when the first of them is opened and kept until the page is closed.
 
+import { type CompareState, createCompare } from "./compare";
 import { type CompletionState, createCompletion } from "./completion";
 import { createDiagnostics, type Diagnostics } from "./diagnostics";
 import { type DocumentStore, openDocuments } from "./document_store";
@@ -7,6 +8,7 @@ import type { ToolsState } from "./tools";
 
 export interface Toolbox {
   readonly completion: CompletionState;
+  readonly compare: CompareState;
   readonly diagnostics: Diagnostics;
 }
 
@@ -27,6 +29,7 @@ export function toolboxOf(tools: ToolsState): Toolbox {
     });
     box = {
       completion,
+      compare: createCompare({ ...parts, borrowing: tools.borrowing }),
       diagnostics: createDiagnostics(parts),
     };
     boxes.set(tools, box);

@@ -6,7 +6,7 @@ import type { Engine } from "../../engine/types";
 import type { ModelState } from "./model";
 import type { PreferencesState } from "./preferences";
 
-export const TOOLS = ["completion", "diagnostics", "help"] as const;
+export const TOOLS = ["completion", "compare", "diagnostics", "help"] as const;
 export type Tool = (typeof TOOLS)[number];
 
 export interface ToolParts {
@@ -21,6 +21,8 @@ export interface ToolParts {
 export interface ToolsState {
   readonly parts: ToolParts;
   readonly open: Signal<Tool | null>;
+  /** A tool has put another model in the place of the page's own, and brings that back. */
+  readonly borrowing: Signal<boolean>;
   close(): void;
 }
 
@@ -51,6 +53,7 @@ export function createTools(parts: ToolParts, fragment: Fragment = pageFragment)
   return {
     parts,
     open,
+    borrowing: signal(false),
     close() {
       open.value = null;
       fragment.clear();

@@ -3,6 +3,7 @@
 import { usePage } from "../state/page";
 import { toolboxOf } from "../state/toolbox";
 import type { Tool } from "../state/tools";
+import { CompareSheet } from "./compare";
 import { CompletionSheet } from "./completion";
 import { DiagnosticsSheet } from "./diagnostics";
 import { HelpSheet } from "./help";
@@ -15,6 +16,7 @@ export function Tools() {
   return (
     <>
       <CompletionSheet completion={box.completion} {...sheet("completion")} />
+      <CompareSheet compare={box.compare} {...sheet("compare")} />
       <DiagnosticsSheet diagnostics={box.diagnostics} {...sheet("diagnostics")} />
       <HelpSheet {...sheet("help")} />
     </>
