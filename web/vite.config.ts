@@ -48,7 +48,7 @@ export default defineConfig({
       injectManifest: {
         rollupFormat: "iife",
         globPatterns: ["**/*.{html,js,css,svg,png,webmanifest}", "models/catalog.json"],
-        globIgnores: ["wasm/**", "examples/**"],
+        globIgnores: ["wasm/**", "examples/**", "screenshots/**"],
       },
       manifest: {
         id: "./",
@@ -65,6 +65,27 @@ export default defineConfig({
           { src: "icons/parley-192.png", sizes: "192x192", type: "image/png" },
           { src: "icons/parley-512.png", sizes: "512x512", type: "image/png" },
           { src: "icons/parley-maskable-512.png", sizes: "512x512", type: "image/png", purpose: "maskable" },
+        ],
+        shortcuts: [
+          { name: "Completion", url: "./#completion" },
+          { name: "Compare", url: "./#compare" },
+          { name: "Diagnostics", url: "./#diagnostics" },
+        ],
+        screenshots: [
+          {
+            src: "screenshots/wide.png",
+            sizes: "1280x800",
+            type: "image/png",
+            form_factor: "wide",
+            label: "A conversation",
+          },
+          {
+            src: "screenshots/narrow.png",
+            sizes: "390x844",
+            type: "image/png",
+            form_factor: "narrow",
+            label: "A conversation on a phone",
+          },
         ],
       },
     }),

@@ -106,6 +106,11 @@ function drawSeed(): number {
   return (high & 0x1fffff) * 2 ** 32 + low; // 53 bits
 }
 
+/** That these are sampling options that there are, each of its kind. UNSUPPORTED_OPTION or BAD_ARG if not. */
+export function checkSampling(given: Fields): void {
+  for (const [name, value] of Object.entries(given)) optionValues(name, value);
+}
+
 /** Options in the order given, the preset's first, so that the caller's win. Null means left out, as for OpenAI. */
 function options(params: Fields, others: string[], preset: ModelPreset): [string, string][] {
   const given = Object.entries(params).filter(

@@ -343,6 +343,8 @@ export interface StoredModel {
   file_name: string; // of models.export()
   entry?: CatalogEntry;
   quantization?: "q8_0" | "q4_0"; // what its checkpoint was converted to
+  /** Once complete: its file's SHA-256 where somebody has told it, else that of its parts' SHA-256s in a row. */
+  hash?: string;
 }
 
 export interface StorageState {

@@ -1,11 +1,10 @@
 // The muted line under a reply: its figures, its versions and its actions, or what went wrong and what to do.
 
-import { useSignal } from "@preact/signals";
 import { failureText, formatNumber, t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
 import type { ReplyMessage } from "../state/messages";
 import { usePage } from "../state/page";
-import { copyText } from "./copy";
+import { CopyButton } from "./copy_button";
 import { focusMessage } from "./focus";
 import { Versions } from "./versions";
 
@@ -52,6 +51,7 @@ export function ReplyLine({ conversation, reply, version, versions, last }: Repl
         <Versions conversation={conversation} message={reply} version={version} versions={versions} />
         <span class="actions">
           {reply.content !== "" && <CopyButton text={reply.content} />}
+          <ShareButton conversation={conversation} reply={reply} />
           <button
             type="button"
             class="quiet changes"
@@ -144,24 +144,20 @@ function FailureLine({ conversation, code, message }: FailureLineProps) {
   );
 }
 
-const SAID_MS = 1500;
-
-function CopyButton({ text }: { text: string }) {
-  const outcome = useSignal<"none" | "copied" | "refused">("none");
-  const copy = async () => {
-    outcome.value = (await copyText(text)) ? "copied" : "refused";
-    setTimeout(() => {
-      outcome.value = "none";
-    }, SAID_MS);
-  };
-  const labels = {
-    none: t.value.reply.copy,
-    copied: t.value.reply.copied,
-    refused: t.value.reply.copyFailed,
+/** Shares what a finished reply came of: model, words, options, seed. Of a continued one, its last part. */
+function ShareButton({ conversation, reply }: { conversation: ConversationState; reply: ReplyMessage }) {
+  const { tools } = usePage();
+  const { details, content, state } = reply;
+  if (details === undefined || content === "" || (state !== "done" && state !== "cut")) return null;
+  const share = () => {
+    const { from = 0, model, options, contextTotal: context } = details;
+    const messages = [...conversation.given(reply)];
+    if (from > 0) messages.push({ role: "assistant", content: content.slice(0, from) });
+    tools.share({ model, asked: { kind: "chat", messages }, options, context, text: content.slice(from) });
   };
   return (
-    <button type="button" class="quiet" onClick={copy}>
-      <span aria-live="polite">{labels[outcome.value]}</span>
+    <button type="button" class="quiet" onClick={share}>
+      {t.value.reply.share}
     </button>
   );
 }

@@ -130,7 +130,16 @@ const CONVERSATION = ["id", "title", "created", "updated", "leaf", "system", "pi
 const MESSAGE = ["id", "conversation", "parent", "role", "content", "created", "revision"];
 const USER = [...MESSAGE, "pinned"];
 const REPLY = [...MESSAGE, "state", "writer", "edited", "failure", "details", "tokens"];
-const DETAILS = ["model", "tokens", "tokensPerSecond", "seed", "contextUsed", "contextTotal", "options"];
+const DETAILS = [
+  "model",
+  "tokens",
+  "tokensPerSecond",
+  "seed",
+  "contextUsed",
+  "contextTotal",
+  "options",
+  "from",
+];
 const STATES: readonly ReplyState[] = [
   "waiting",
   "streaming",
@@ -217,6 +226,7 @@ function checkDetails(value: unknown, where: string, lenient: boolean): ReplyDet
     contextUsed: fields.number("contextUsed", 0),
     contextTotal: fields.number("contextTotal", 0),
     options: checkOptions(fields.get("options"), fields.at("options")),
+    ...(fields.has("from") && { from: fields.number("from", 0) }),
   };
 }
 

@@ -41,6 +41,8 @@ export interface ConversationState {
   /** False when the conversation ends with the page. */
   readonly persistent: ReadonlySignal<boolean>;
   versions(message: Message): readonly Message[];
+  /** What the model was given for this reply, or would be. */
+  given(reply: Message): readonly ChatMessage[];
   send(text: string): void;
   stop(): void;
   regenerate(replyId: string): void;
@@ -130,6 +132,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
     context: meter.use,
     dropped: meter.dropped,
     versions: (message) => thread.versions(message),
+    given: (reply) => thread.prompt(reply.parent).sent,
     send(text) {
       if (!idle() || text.trim() === "") return;
       const { leaf, title } = conversation.peek();

@@ -16,6 +16,7 @@ export interface ReplyDetails {
   contextUsed: number;
   contextTotal: number;
   options: Record<string, unknown>; // in effect; sent again they give the same text
+  from?: number; // characters that stood before, where the reply was continued
 }
 
 /**

@@ -4,11 +4,13 @@ import { type CompareState, createCompare } from "./compare";
 import { type CompletionState, createCompletion } from "./completion";
 import { createDiagnostics, type Diagnostics } from "./diagnostics";
 import { type DocumentStore, openDocuments } from "./document_store";
+import { createSharedRuns, type SharedRunsState } from "./shared_runs";
 import type { ToolsState } from "./tools";
 
 export interface Toolbox {
   readonly completion: CompletionState;
   readonly compare: CompareState;
+  readonly runs: SharedRunsState;
   readonly diagnostics: Diagnostics;
 }
 
@@ -30,6 +32,7 @@ export function toolboxOf(tools: ToolsState): Toolbox {
     box = {
       completion,
       compare: createCompare({ ...parts, borrowing: tools.borrowing }),
+      runs: createSharedRuns({ ...parts, tools, address: location.href.replace(/#.*$/u, "") }),
       diagnostics: createDiagnostics(parts),
     };
     boxes.set(tools, box);

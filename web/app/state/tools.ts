@@ -5,8 +5,9 @@ import { type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Engine } from "../../engine/types";
 import type { ModelState } from "./model";
 import type { PreferencesState } from "./preferences";
+import type { Asked } from "./runs";
 
-export const TOOLS = ["completion", "compare", "diagnostics", "help"] as const;
+export const TOOLS = ["completion", "compare", "run", "diagnostics", "help"] as const;
 export type Tool = (typeof TOOLS)[number];
 
 export interface ToolParts {
@@ -18,11 +19,25 @@ export interface ToolParts {
   erased: ReadonlySignal<boolean>;
 }
 
+/** What a reply came of, to be shared. */
+export interface GivenRun {
+  model: string;
+  asked: Asked;
+  options: Record<string, unknown>; // in effect
+  context: number; // tokens
+  text: string; // that came of it
+}
+
 export interface ToolsState {
   readonly parts: ToolParts;
   readonly open: Signal<Tool | null>;
+  /** The reply that is to be shared. */
+  readonly given: Signal<GivenRun | null>;
+  /** The part of the page's address after `#`. */
+  readonly fragment: Signal<string>;
   /** A tool has put another model in the place of the page's own, and brings that back. */
   readonly borrowing: Signal<boolean>;
+  share(given: GivenRun): void;
   close(): void;
 }
 
@@ -41,22 +56,35 @@ export const pageFragment: Fragment = {
   onChange: (listener) => addEventListener("hashchange", listener),
 };
 
-/** `#completion` and the like open a tool: the installed page's shortcuts are such addresses. */
+const SHARED: Tool = "run";
+
+/** `#run=...` is a shared run; `#completion` and the like open a tool: the installed page's shortcuts are such addresses. */
 export function createTools(parts: ToolParts, fragment: Fragment = pageFragment): ToolsState {
   const open: Signal<Tool | null> = signal(null);
+  const given: Signal<GivenRun | null> = signal(null);
+  const now = signal(fragment.read());
   const follow = () => {
-    const asked = TOOLS.find((tool) => tool === fragment.read());
-    if (asked !== undefined) open.value = asked;
+    now.value = fragment.read();
+    const asked = now.value.startsWith(`${SHARED}=`) ? SHARED : now.value;
+    const tool = TOOLS.find((one) => one === asked);
+    if (tool !== undefined) open.value = tool;
   };
   follow();
   fragment.onChange(follow);
   return {
     parts,
     open,
+    given,
+    fragment: now,
     borrowing: signal(false),
+    share(run) {
+      given.value = { ...run };
+      open.value = SHARED;
+    },
     close() {
       open.value = null;
       fragment.clear();
+      now.value = "";
     },
   };
 }

@@ -33,7 +33,7 @@ export function CompletionSheet({ completion, open, onClose }: CompletionSheetPr
 }
 
 function Body({ completion }: { completion: CompletionState }) {
-  const { model } = usePage();
+  const { model, tools } = usePage();
   const field = useRef<HTMLTextAreaElement>(null);
   const text = toolText.value.completion;
   const document_ = completion.text.value;
@@ -48,6 +48,13 @@ function Body({ completion }: { completion: CompletionState }) {
   }, [document_, busy]);
   const go = () => {
     if (canContinue) void completion.continue();
+  };
+  const share = () => {
+    if (outcome.state !== "done") return;
+    const { model: id, options, text: written } = outcome.result;
+    const context = model.info.peek()?.context ?? 0;
+    const asked = { kind: "completion", prompt: completion.read.peek() } as const;
+    tools.share({ model: id, asked, options, context, text: written });
   };
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: keys that work wherever the focus is in this view
@@ -110,6 +117,7 @@ function Body({ completion }: { completion: CompletionState }) {
         >
           {text.classic}
         </button>
+        <Action label={text.share} may={outcome.state === "done"} act={share} />
       </div>
       <OptionForm
         overrides={completion.overrides.value}

@@ -7,6 +7,7 @@ import { CompareSheet } from "./compare";
 import { CompletionSheet } from "./completion";
 import { DiagnosticsSheet } from "./diagnostics";
 import { HelpSheet } from "./help";
+import { RunSheet } from "./run";
 import "../styles/tools.css";
 
 export function Tools() {
@@ -17,6 +18,7 @@ export function Tools() {
     <>
       <CompletionSheet completion={box.completion} {...sheet("completion")} />
       <CompareSheet compare={box.compare} {...sheet("compare")} />
+      <RunSheet runs={box.runs} {...sheet("run")} />
       <DiagnosticsSheet diagnostics={box.diagnostics} {...sheet("diagnostics")} />
       <HelpSheet {...sheet("help")} />
     </>

@@ -10,7 +10,7 @@ import { FileKeeper } from "./file_keeper";
 import type { OpenedStore } from "./part_store";
 import { ProgressMeter } from "./progress";
 import { type FileRecord, type ModelRecord, type PartRef, partsOf } from "./records";
-import { Sha256 } from "./sha256";
+import { Sha256, sha256Hex } from "./sha256";
 import { Shelf } from "./shelf";
 import { findSource, type Source, type SourceFile, sourceOf } from "./sources";
 
@@ -195,6 +195,7 @@ export class ModelLibrary {
           file_name: exportName(model.file.name),
           ...(model.entry !== null && { entry: model.entry }),
           ...(type !== null && { quantization: type }),
+          ...(complete && { hash: await hashOfRecord(model) }),
         };
       }),
     );
@@ -584,4 +585,11 @@ export function openBlob(blob: Blob, name: string): ModelFile {
     })),
     close: async () => {},
   };
+}
+
+/** The file's SHA-256 where somebody has told it, else that of its parts' SHA-256s in a row, as hexadecimal. */
+function hashOfRecord({ file }: ModelRecord): Promise<string> | string {
+  if (file.sha256 !== "") return file.sha256;
+  const parts = file.parts.map((part) => part?.sha256 ?? "");
+  return sha256Hex(new TextEncoder().encode(parts.join("")));
 }

@@ -102,6 +102,13 @@ describe("a stored model", () => {
     expect(partRequests(world)).toEqual([]);
   });
 
+  test("names what is stored by the hash of its parts' hashes where nobody told the file's", async () => {
+    const library = new ModelLibrary(BASE, await openStore(), world);
+    await readAll(library, "a");
+    const hash = sha256(new TextEncoder().encode(a.parts.map(sha256).join("")));
+    expect(await library.stored()).toMatchObject([{ id: "a", hash }]);
+  });
+
   test("loads without a network", async () => {
     await readAll(new ModelLibrary(BASE, await openStore(), world), "a");
     world.isOnline = false;
