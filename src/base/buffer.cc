@@ -37,10 +37,10 @@ void ResetAllocationPeak() { g_peak_bytes = g_live_bytes.load(); }
 
 namespace buffer_internal {
 
-void* Allocate(size_t bytes) {
+void* Allocate(size_t bytes, bool zeroed) {
   void* pointer = g_hooks.allocate(bytes, kBufferAlignment);
   if (pointer == nullptr) return nullptr;
-  std::memset(pointer, 0, bytes);
+  if (zeroed) std::memset(pointer, 0, bytes);
   g_allocations += 1;
   const uint64_t live = g_live_bytes += bytes;
   uint64_t peak = g_peak_bytes;

@@ -32,28 +32,24 @@ AllocationCounts GetAllocationCounts();
 void ResetAllocationPeak();
 
 namespace buffer_internal {
-void* Allocate(size_t bytes);  // null when refused; counted
+void* Allocate(size_t bytes, bool zeroed);  // null when refused; counted
 void Release(void* pointer, size_t bytes);
 Error OutOfMemory(uint64_t bytes, const char* what);
 }  // namespace buffer_internal
 
-// A fixed-size array of plain values, 64-byte aligned, zeroed. Move only.
+// A fixed-size array of plain values, 64-byte aligned. Move only.
 template <typename T>
 class Buffer {
   static_assert(std::is_trivially_copyable_v<T>);
 
  public:
   Buffer() = default;
-  // `what` names the buffer in the OOM message.
-  static Result<Buffer> Make(uint64_t count, const char* what) {
-    Buffer buffer;
-    if (count == 0) return buffer;
-    if (count > SIZE_MAX / 2 / sizeof(T)) return buffer_internal::OutOfMemory(count, what);
-    void* data = buffer_internal::Allocate(static_cast<size_t>(count) * sizeof(T));
-    if (data == nullptr) return buffer_internal::OutOfMemory(count * sizeof(T), what);
-    buffer.data_ = static_cast<T*>(data);
-    buffer.size_ = static_cast<size_t>(count);
-    return buffer;
+  // Zeroed. `what` names the buffer in the OOM message.
+  static Result<Buffer> Make(uint64_t count, const char* what) { return Make(count, what, true); }
+  // Holds whatever the allocator gave: for large buffers that are written before they are read.
+  // Memory that was never written to is not even there yet; zeroing would fetch all of it at once.
+  static Result<Buffer> MakeUnfilled(uint64_t count, const char* what) {
+    return Make(count, what, false);
   }
   Buffer(Buffer&& other) noexcept { Swap(other); }
   Buffer& operator=(Buffer&& other) noexcept {
@@ -81,6 +77,16 @@ class Buffer {
   std::span<const T> span() const { return {data_, size_}; }
 
  private:
+  static Result<Buffer> Make(uint64_t count, const char* what, bool zeroed) {
+    Buffer buffer;
+    if (count == 0) return buffer;
+    if (count > SIZE_MAX / 2 / sizeof(T)) return buffer_internal::OutOfMemory(count, what);
+    void* data = buffer_internal::Allocate(static_cast<size_t>(count) * sizeof(T), zeroed);
+    if (data == nullptr) return buffer_internal::OutOfMemory(count * sizeof(T), what);
+    buffer.data_ = static_cast<T*>(data);
+    buffer.size_ = static_cast<size_t>(count);
+    return buffer;
+  }
   void Swap(Buffer& other) {
     std::swap(data_, other.data_);
     std::swap(size_, other.size_);

@@ -162,7 +162,7 @@ Status StreamLoader::Prepare(GgufHeader header) {
   const auto tensors = loading->header.tensors();
   TRY_ASSIGN(loading->map,
              WeightMap::Make(loading->header, engine.plan.config, engine.plan.context));
-  TRY_ASSIGN(auto image, Buffer<uint8_t>::Make(loading->map.image_bytes(), "weights"));
+  TRY_ASSIGN(auto image, Buffer<uint8_t>::MakeUnfilled(loading->map.image_bytes(), "weights"));
   TRY_ASSIGN(loading->repacker,
              PanelRepacker::Make(loading->map, tensors, kernels, engine.pool.get(), image.data()));
   TRY_ASSIGN(auto weights, BindWeights(loading->map, engine.plan.config, std::move(image)));

@@ -18,7 +18,7 @@ uint64_t KvCache::Bytes(const ModelConfig& config, uint32_t context) {
 Result<KvCache> KvCache::Make(const ModelConfig& config, uint32_t context) {
   KvCache cache;
   TRY_ASSIGN(cache.memory_,
-             Buffer<float>::Make(Bytes(config, context) / sizeof(float), "KV cache"));
+             Buffer<float>::MakeUnfilled(Bytes(config, context) / sizeof(float), "KV cache"));
   cache.layer_floats_ = static_cast<size_t>(LayerFloats(config, context));
   return cache;
 }

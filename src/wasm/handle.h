@@ -102,7 +102,7 @@ inline Status NeedMemoryForText(uint64_t total, uint64_t longest) {
                                        std::to_string(kMaxTextBytes) + " are read");
   }
   const auto probe =
-      Buffer<uint8_t>::Make(total * kAllBytes + longest * kWordBytes, "the text's tokens");
+      Buffer<uint8_t>::MakeUnfilled(total * kAllBytes + longest * kWordBytes, "the text's tokens");
   return probe.ok() ? Status() : Status(probe.error());
 }
 

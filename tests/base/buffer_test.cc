@@ -1,7 +1,9 @@
 #include "base/buffer.h"
 
+#include <algorithm>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <utility>
 
@@ -11,6 +13,13 @@ using parley::Code;
 namespace {
 
 void* Refuse(size_t, size_t) { return nullptr; }
+
+constexpr uint8_t kUsed = 0x5a;
+void* UsedMemory(size_t bytes, size_t alignment) {
+  void* memory = std::aligned_alloc(alignment, (bytes + alignment - 1) / alignment * alignment);
+  if (memory != nullptr) std::memset(memory, kUsed, bytes);
+  return memory;
+}
 
 }  // namespace
 
@@ -27,6 +36,17 @@ TEST_CASE("a buffer is zeroed, aligned and counted") {
     CHECK(during.live_bytes == before.live_bytes + 4000);
   }
   CHECK(parley::GetAllocationCounts().live_bytes == before.live_bytes);
+}
+
+TEST_CASE("a buffer that is filled later takes memory as it comes") {
+  parley::SetAllocatorHooks({UsedMemory, std::free});
+  const auto zeroed = Buffer<uint8_t>::Make(1000, "test");
+  const auto unfilled = Buffer<uint8_t>::MakeUnfilled(1000, "test");
+  parley::SetAllocatorHooks(parley::DefaultAllocatorHooks());
+  REQUIRE(zeroed.ok());
+  REQUIRE(unfilled.ok());
+  CHECK(std::ranges::all_of(*zeroed, [](uint8_t value) { return value == 0; }));
+  CHECK(std::ranges::all_of(*unfilled, [](uint8_t value) { return value == kUsed; }));
 }
 
 TEST_CASE("an empty buffer allocates nothing") {
