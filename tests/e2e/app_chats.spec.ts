@@ -76,6 +76,7 @@ test("conversations are renamed, pinned, and deleted with a way back", async ({ 
   await expect(page).toHaveTitle("Weather in Porto · Parley");
   await expect(page.locator(".chat")).toHaveCount(3);
   await act(page, "Weather in Porto", "Delete");
+  await expect(page.locator(".chat")).toHaveCount(2);
   await page.reload();
   await expect(page.locator(".chat-title")).toHaveText(["The trams of Lisbon", "A table tonight"]);
 });
