@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Compares Parley's tokenizer with Hugging Face's `tokenizers`, an implementation by other people, on text of every kind.
 
-    pip install tokenizers gguf
+    pip install tokenizers gguf unicodedata2==16.0.0
     scripts/check_tokenizer.py --parley build/native/parley --model MODEL [--rounds 2000] [--seed 0]
 
 MODEL is a folder with vocab.json and merges.txt (and what else the command line wants of a model folder), or a GGUF file, whose
 tokens and merges are read with the package gguf and whose pre-tokenizer is one that golden_pretokenize.py knows. Checked are: every Unicode
 character beside a letter, a number, punctuation and a space; every case of tests/golden/gpt2/tokenizer_cases.jsonl, if the
-vocabulary is GPT-2's; random strings of many kinds; and that `parley detokenize` gives every text back, where every byte has a token. Prints the first
-differences and exits with 1 when there are any.
+vocabulary is GPT-2's; random strings of many kinds; and that `parley detokenize` gives every text back, where every byte has a token.
+Left out are the numbers that Unicode 17 added, where tokenizers cuts digits apart itself (`smollm`): it then follows a newer Unicode than
+its own regular expressions, llama.cpp and Parley do. Prints the first differences and exits with 1 when there are any.
 """
 
 import argparse
@@ -18,6 +19,7 @@ import random
 import subprocess
 import sys
 
+import unicodedata2
 from golden_pretokenize import pre_tokenizer
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 
@@ -46,7 +48,7 @@ def reference(path):
     tokenizer = Tokenizer(model)
     tokenizer.pre_tokenizer = pre_tokenizer(pre)
     tokenizer.decoder = decoders.ByteLevel()
-    return tokenizer, complete
+    return tokenizer, pre, complete
 
 
 def parley(arguments, command, lines):
@@ -62,9 +64,17 @@ def parley(arguments, command, lines):
     return rows
 
 
-def all_characters():
+def is_newer_digit(character):
+    """Whether tokenizers' Digits takes it for a number and Unicode 16 has not assigned it."""
+    digits = pre_tokenizers.Digits(individual_digits=True)
+    return unicodedata2.category(character) == "Cn" and len(digits.pre_tokenize_str("a" + character)) > 1
+
+
+def all_characters(pre):
     """Each character where its class decides how the text is cut, many to a string."""
     characters = [chr(c) for c in range(0x110000) if not 0xD800 <= c < 0xE000]
+    if pre == "smollm":
+        characters = [c for c in characters if not is_newer_digit(c)]
     for start in range(0, len(characters), 64):
         yield "".join(f"a{c}1{c}!{c}  {c}." for c in characters[start : start + 64])
 
@@ -100,10 +110,10 @@ def main():
     parser.add_argument("--rounds", type=int, default=2000, help="random strings (2000)")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    tokenizer, complete = reference(pathlib.Path(arguments.model))
+    tokenizer, pre, complete = reference(pathlib.Path(arguments.model))
     rng = random.Random(arguments.seed)
 
-    texts = list(all_characters()) + [random_text(rng) for _ in range(arguments.rounds)]
+    texts = list(all_characters(pre)) + [random_text(rng) for _ in range(arguments.rounds)]
     expected = [encoding.ids for encoding in tokenizer.encode_batch(texts, add_special_tokens=False)]
     differences = 0
 
