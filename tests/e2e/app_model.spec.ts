@@ -86,7 +86,7 @@ test("D9, D10: a part that is not the model's is refused with its reason; Retry 
 test("the panel says what the model takes up, checks every part, and deletes it", async ({ page }) => {
   await open(page);
   await page.locator(".chip").click();
-  const panel = page.locator("dialog.panel");
+  const panel = page.locator("dialog.panel[open]");
   await expect(panel).toContainText(/\d+\.\d MB in use, \d+\.\d MB planned/);
   await expect(panel).toContainText(
     /weights \d+\.\d MB, cache of the conversation \d+\.\d MB, work \d+\.\d MB/,

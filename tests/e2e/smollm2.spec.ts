@@ -8,7 +8,7 @@ test("SmolLM2 is chosen as a file, answers in the page, and is there after a rel
   test.setTimeout(300_000);
   await open(page);
   await page.locator(".chip").click();
-  const panel = page.locator("dialog.panel");
+  const panel = page.locator("dialog.panel[open]");
   const [chooser] = await Promise.all([
     page.waitForEvent("filechooser"),
     panel.getByRole("button", { name: "Choose files" }).click(),

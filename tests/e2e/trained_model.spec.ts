@@ -15,7 +15,7 @@ test("a model from scripts/train is opened from a file and says what it says nat
   test.slow();
   await open(page);
   await page.locator(".chip").click();
-  const panel = page.locator("dialog.panel");
+  const panel = page.locator("dialog.panel[open]");
   const [chooser] = await Promise.all([
     page.waitForEvent("filechooser"),
     panel.getByRole("button", { name: "Choose files" }).click(),
