@@ -83,9 +83,9 @@ test("a reply of the model: tokens, choices, attention, and another choice as a 
   const fact = await page.locator(".token-facts b").first().textContent();
   await expect(chosen.locator("td").first()).toContainText(fact ?? "?");
   await view(page, "Attention").click();
-  const before = await page.locator(".heat > .token").allTextContents();
-  expect(before.join("")).toContain("Do you like films?");
-  expect(before.at(-1)).toBe(shown[0]);
+  const before = page.locator(".heat > .token");
+  await expect.poll(async () => (await before.allTextContents()).join("")).toContain("Do you like films?");
+  await expect(before.last()).toHaveText(shown[0] ?? "?");
   await view(page, "How it works").click();
   await expect(page.locator(".walk tbody tr").first()).toBeVisible();
   await view(page, "Choices").click();

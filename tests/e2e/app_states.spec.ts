@@ -310,10 +310,9 @@ const STATES: Record<string, State> = {
     state: "rtl",
     act: async (page) => {
       await say(page, "مرحبا، هل تتكلم العربية؟");
-      const directions = await page
-        .locator(".words > .block")
-        .evaluateAll((blocks) => blocks.map((block) => getComputedStyle(block).direction));
-      expect(directions).toEqual(["rtl", "rtl", "rtl"]);
+      const blocks = page.locator(".words > .block");
+      await expect(blocks).toHaveCount(3);
+      for (const block of await blocks.all()) await expect(block).toHaveCSS("direction", "rtl");
     },
   },
 };
