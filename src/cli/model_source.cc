@@ -7,6 +7,8 @@
 #include <system_error>
 #include <thread>
 
+#include "base/json_text.h"
+#include "chat/preset.h"
 #include "cli/catalog.h"
 #include "cli/files.h"
 #include "cli/model_folder.h"
@@ -222,17 +224,10 @@ Result<GenerationOptions> ChatPreset(const std::string& model, ChatFormat format
     for (const auto& [name, value] : entry->preset) TRY(SetOption(name, value, &options));
     return options;
   }
-  const bool base = format == ChatFormat::kTranscript || format == ChatFormat::kCompletion;
-  options.temperature = base ? 0.8 : 0.7;
-  options.top_k = 40;
-  options.top_p = base ? 0.95 : 0.92;
-  options.repetition_penalty = 1.1;
-  options.max_tokens = base ? 128 : 64;
-  options.retry_repeats = 3;
-  // DialoGPT repeats itself without.
-  if (format == ChatFormat::kEosTurns) {
-    options.no_repeat_ngram_size = 3;
-    options.min_tokens = 2;
+  for (const auto& [name, value] : PresetOf(format)) {
+    std::string text;
+    AppendJsonNumber(value, &text);
+    TRY(SetOption(name, text, &options));
   }
   return options;
 }

@@ -5,6 +5,7 @@
 #include "base/buffer.h"
 #include "base/bytes.h"
 #include "base/json_writer.h"
+#include "chat/preset.h"
 
 namespace parley {
 
@@ -25,6 +26,9 @@ std::string EngineToJson(const Engine& engine) {
   json.BeginObject();
   json.Key("kernels").String(engine.kernels);
   json.Key("chat_format").String(ChatFormatId(engine.style.format));
+  json.Key("preset").BeginObject();
+  for (const auto& [name, value] : PresetOf(engine.style.format)) json.Key(name).Number(value);
+  json.EndObject();
   json.Key("bos_id").Number(engine.bos_id);
   json.Key("eos_id").Number(engine.eos_id);
   json.Key("used_bytes").Number(GetAllocationCounts().live_bytes);

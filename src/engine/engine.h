@@ -32,8 +32,8 @@ struct Engine {
 
   SessionModel session_model();
 };
-// {"plan": {...}, "kernels", "chat_format", "bos_id", "eos_id", "used_bytes": what buffers take
-// now}
+// {"plan": {...}, "kernels", "chat_format", "preset": the format's, "bos_id", "eos_id",
+// "used_bytes": what buffers take now}
 std::string EngineToJson(const Engine& engine);
 
 // Takes a GGUF file front to back in pieces of any size and repacks each tensor as it passes: the

@@ -96,8 +96,9 @@ int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size,
 int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads,
                           int32_t tune_threads);
 int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size);
-// Result: what was loaded, as JSON: {"plan": {as parley_plan}, "kernels", "chat_format", "bos_id",
-// "eos_id", "used_bytes": of the memory, what buffers take now}.
+// Result: what was loaded, as JSON: {"plan": {as parley_plan}, "kernels", "chat_format",
+// "preset": the options that suit the format, "bos_id", "eos_id", "used_bytes": of the memory, what
+// buffers take now}.
 int32_t parley_open(Parley* parley);
 
 int32_t parley_clear_options(Parley* parley);

@@ -2,7 +2,6 @@
 // into the core, and goes down the ladder of builds when one fails. The model's bytes come from models/library.ts.
 import { chooseThreads, type Features, ladder, probe, usesThreads } from "./builds";
 import { isAbortError, ParleyError, throwIfAborted } from "./errors";
-import { presetOfFormat } from "./models/catalog";
 import { type ModelFile, PART_BYTES, type Report } from "./models/library";
 import { ReadAhead } from "./models/read_ahead";
 import type { BuildName, ModelInfo, Notice } from "./types";
@@ -268,7 +267,7 @@ export async function loadFile(
       actual_bytes: session.memoryBytes,
       used_bytes: opened.used_bytes,
     },
-    preset: file.entry?.preset ?? presetOfFormat(opened.chat_format),
+    preset: file.entry?.preset ?? opened.preset,
     load_ms: performance.now() - started,
     from_storage: file.fromStorage,
     notices,

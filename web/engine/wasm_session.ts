@@ -1,6 +1,7 @@
 // One instance of the wasm core: pointers, strings and struct layouts of src/wasm/c_api.h become values and errors here,
 // and nowhere else. What to call when is left to worker.ts, fetching and compiling to wasm_module.ts.
 import { CORE_CODES, type ErrorCode, ParleyError } from "./errors";
+import type { ModelPreset } from "./types";
 
 type Pointer = number;
 
@@ -118,6 +119,7 @@ export interface Opened {
   plan: Plan;
   kernels: string;
   chat_format: string;
+  preset: ModelPreset;
   used_bytes: number;
 }
 

@@ -164,35 +164,3 @@ export async function fetchJson(
   const attempt = () => fetchBytes(url, CATALOG_LIMIT, () => {}, world, signal, "no-cache");
   return new TextDecoder().decode(await retrying(world, null, signal, attempt, tries));
 }
-
-/** Presets of chat formats, for models that no catalog knows. */
-export function presetOfFormat(chatFormat: string): ModelPreset {
-  switch (chatFormat) {
-    case "eos_turns":
-      return {
-        temperature: 0.7,
-        top_k: 50,
-        top_p: 0.9,
-        min_p: 0.05,
-        repetition_penalty: 1.1,
-        no_repeat_ngram_size: 3,
-        min_tokens: 2,
-        max_tokens: 64,
-        retry_repeats: 3,
-      };
-    case "transcript":
-      return {
-        temperature: 0.8,
-        top_k: 40,
-        top_p: 0.95,
-        min_p: 0.05,
-        repetition_penalty: 1.15,
-        max_tokens: 128,
-        retry_repeats: 3,
-      };
-    case "chatml":
-      return { temperature: 0.7, top_k: 40, top_p: 0.95, repetition_penalty: 1.1, max_tokens: 256 };
-    default:
-      return { retry_repeats: 3 };
-  }
-}
