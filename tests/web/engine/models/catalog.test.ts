@@ -57,6 +57,18 @@ describe("the catalog", () => {
     }
   });
 
+  test("the bundled one names a commit of every repository, not a branch that moves, and what it takes", () => {
+    const json = readFileSync(new URL("../../../../models/catalog.json", import.meta.url), "utf8");
+    const hosted = parseCatalog(json, BASE).filter(({ hub }) => hub !== undefined);
+    expect(hosted.length).toBeGreaterThan(0);
+    for (const entry of hosted) {
+      expect(entry.revision, entry.id).toMatch(/^[0-9a-f]{40}$/);
+      expect(entry.license_url, entry.id).toMatch(/^https:/);
+      expect(entry.download_bytes, entry.id).toBeGreaterThan(entry.parameters);
+      expect(entry.memory_bytes, entry.id).toBeGreaterThan(entry.parameters);
+    }
+  });
+
   test.each([
     ["not JSON", "{"],
     ["a list", "[]"],
