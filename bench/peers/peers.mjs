@@ -135,7 +135,8 @@ async function main() {
     return void process.stdout.write(report(JSON.parse(readFileSync(options.table, 'utf8'))));
   }
   if (versionOf('node-llama-cpp') === undefined) {
-    execFileSync('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund'], {
+    // Not `npm ci`: the lock file leaves out what node-llama-cpp offers for other systems, which that refuses.
+    execFileSync('npm', ['install', '--ignore-scripts', '--no-save', '--no-audit', '--no-fund'], {
       cwd: fileURLToPath(new URL('.', import.meta.url)),
       stdio: 'inherit',
     });
