@@ -19,7 +19,7 @@ import { prefillOf } from './work.mjs';
 const HELP = `usage: peers.mjs [options]
 
   --models A,B     of ${MODELS.join(', ')} (124M,parley-17m)
-  --types A,B      of ${TYPES.join(', ')} (both)
+  --types A,B      of ${TYPES.join(', ')} (q8_0,q4_0)
   --threads A,B    numbers of threads (1,2)
   --engines A,B    only engines whose names have one of these texts
   --rounds N       rounds, of which medians are taken (3)
@@ -32,7 +32,7 @@ function readOptions() {
   const { values } = parseArgs({
     options: {
       models: { type: 'string', default: '124M,parley-17m' },
-      types: { type: 'string', default: TYPES.join(',') },
+      types: { type: 'string', default: 'q8_0,q4_0' },
       threads: { type: 'string', default: '1,2' },
       engines: { type: 'string', default: '' },
       rounds: { type: 'string', default: '3' },

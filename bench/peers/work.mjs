@@ -4,7 +4,7 @@
 const FIRST = [' of', ' and', ' to', ' in', ' for', ' is', ' on', ' with', ' that', ' was', ' at', ' are'];
 let made = 0;
 
-/** Text of `tokens` tokens in GPT-2's vocabulary and in parley-17m's. */
+/** Text of `tokens` tokens in GPT-2's vocabulary, in parley-17m's and in SmolLM2's. */
 export function prompt(tokens) {
   made += 1;
   return FIRST[made % FIRST.length] + ' the'.repeat(tokens - 1);

