@@ -15,7 +15,7 @@ import struct
 import numpy as np
 
 # layers, width, heads
-SIZES = {"124M": (12, 768, 12), "355M": (24, 1024, 16), "774M": (36, 1280, 20)}
+SIZES = {"16M": (4, 256, 4), "124M": (12, 768, 12), "355M": (24, 1024, 16), "774M": (36, 1280, 20)}
 CONTEXT = 1024
 MERGES = pathlib.Path(__file__).parent.parent / "tests/golden/gpt2/merges.txt"
 GGML_TYPE = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 8}

@@ -3,7 +3,7 @@
 // continuation may part only at a near-tie: where both choices lie within --near-tie logits for Parley, or for its reference
 // engine, which computes with the file's own values in f32. When left out, that is what Parley's own arithmetic is off by: the
 // largest error, against the reference engine, of the margin between the best token and each of the next four behind any of
-// the prompts.
+// the prompts. llama.cpp's own error is printed beside it.
 //
 //   check_llama_cpp.mjs --package DIR [--parley build/native/parley] [--tokens 48] [--near-tie LOGITS] [--characters] FILE.gguf
 //
@@ -110,19 +110,46 @@ function margin(result, at, other) {
   return rival ? step.logprob - rival.logprob : Number.POSITIVE_INFINITY;
 }
 
-/** The largest error, and the root mean square, of margins behind the prompts: of the best token over the next four. */
-function marginErrors() {
-  const errors = PROMPTS.flatMap((prompt) => {
-    const [ours, exact] = ["kernels", "reference"].map((engine) => parleyComplete(prompt, engine, 1).logprobs[0]);
-    const exactly = new Map(exact.top_logprobs.map(({ id, logprob }) => [id, logprob]));
-    const [best, ...next] = ours.top_logprobs.slice(0, 5).filter(({ id }) => exactly.has(id));
-    // A difference of log-probabilities is a difference of logits.
-    return next.map(({ id, logprob }) =>
-      Math.abs(best.logprob - logprob - (exactly.get(best.id) - exactly.get(id))),
-    );
-  });
-  const squares = errors.reduce((sum, error) => sum + error * error, 0);
-  return { most: Math.max(...errors), rms: Math.sqrt(squares / errors.length), count: errors.length };
+/** Logits of the likeliest tokens behind a prompt, but for a constant, the likeliest first: ours, and llama.cpp's. */
+function parleyLogits(prompt, engine) {
+  return new Map(parleyComplete(prompt, engine, 1).logprobs[0].top_logprobs.map(({ id, logprob }) => [id, logprob]));
+}
+async function llamaLogits(prompt) {
+  await sequence.clearHistory();
+  const ids = [...model.tokenize(prompt, isChat(prompt))];
+  const generateNext = { logits: { filter: { tokens: [], includeTop: ALTERNATIVES } } };
+  const results = await sequence.controlledEvaluate([...ids.slice(0, -1), [ids.at(-1), { generateNext }]]);
+  return results.at(-1).next.logits;
+}
+
+/**
+ * The largest error against the reference engine, and the root mean square, of margins behind the prompts: of an engine's best
+ * token over its next four. `size` is the root mean square of the margins themselves.
+ */
+async function marginErrors(logitsOf) {
+  const errors = [];
+  let squares = 0;
+  for (const prompt of PROMPTS) {
+    const exact = parleyLogits(prompt, "reference");
+    const [[best, highest], ...next] = [...(await logitsOf(prompt))].slice(0, 5).filter(([id]) => exact.has(id));
+    for (const [id, logit] of next) {
+      const exactly = exact.get(best) - exact.get(id);
+      errors.push(Math.abs(highest - logit - exactly));
+      squares += exactly * exactly;
+    }
+  }
+  const rms = (sum) => Math.sqrt(sum / errors.length);
+  return {
+    most: Math.max(...errors),
+    rms: rms(errors.reduce((sum, error) => sum + error * error, 0)),
+    size: rms(squares),
+    count: errors.length,
+  };
+}
+
+function printErrors(whose, { most, rms, size, count }) {
+  const off = `off by at most ${most.toFixed(4)} logits, rms ${rms.toFixed(4)}`;
+  console.log(`${count} margins of ${whose}, of ${size.toFixed(4)} logits rms: ${off}`);
 }
 
 /** The same for the reference engine, which must have come to step `at` by the same tokens. */
@@ -190,9 +217,10 @@ function compareCharacters() {
 
 let nearTie = Number(options["near-tie"]); // logits
 if (options["near-tie"] === undefined) {
-  const { most, rms, count } = marginErrors();
-  nearTie = most;
-  console.log(`${count} margins of Parley's: off by at most ${most.toFixed(4)} logits, rms ${rms.toFixed(4)}`);
+  const ours = await marginErrors((prompt) => parleyLogits(prompt, "kernels"));
+  nearTie = ours.most;
+  printErrors("Parley's", ours);
+  printErrors("llama.cpp's", await marginErrors(llamaLogits));
 }
 
 let failures = options.characters ? compareCharacters() : 0;
