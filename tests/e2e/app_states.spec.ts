@@ -3,6 +3,7 @@
 
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { picture } from "./support/pictures";
 import { expect, test } from "./support/preview";
 import { expectIdle, field, say } from "./support/talk";
 
@@ -328,11 +329,16 @@ for (const [name, { state, query, act }] of Object.entries(STATES)) {
     await preview.open(state, query);
     await act(page);
     await expectAccessible(page);
+    await picture(page, name, "light");
     await page.emulateMedia({ colorScheme: "dark" });
     await expectAccessible(page);
+    await picture(page, name, "dark");
     for (const width of [360, 320]) {
       await page.setViewportSize({ width, height: 740 });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      await expect
+        .poll(() => page.evaluate(() => document.documentElement.scrollWidth))
+        .toBeLessThanOrEqual(width);
+      await picture(page, name, `${width} px`);
     }
     await expectAccessible(page);
     expect(preview.complaints).toEqual([]);
