@@ -15,6 +15,15 @@ async function slowParts(page: Page, ms: number): Promise<{ parts: number }> {
   return passed;
 }
 
+/** How many parts of the model are on this device. */
+function keptParts(page: Page): Promise<number> {
+  return page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const parts = await root.getDirectoryHandle("parley-parts", { create: true });
+    return (await Array.fromAsync((parts as unknown as { keys(): AsyncIterable<string> }).keys())).length;
+  });
+}
+
 test("arriving is told in words, can be cancelled, and goes on where it was", async ({ page }) => {
   const slow = await slowParts(page, 1200);
   await page.goto("./");
@@ -24,7 +33,7 @@ test("arriving is told in words, can be cancelled, and goes on where it was", as
   });
   const bar = page.locator("progress.hairline");
   expect(Number(await bar.getAttribute("value"))).toBeGreaterThan(0);
-  await page.waitForTimeout(300); // what has arrived is stored by now
+  await expect.poll(() => keptParts(page)).toBeGreaterThan(0);
   await page.getByRole("button", { name: "Cancel" }).click();
   await expect(page.getByText("Loading was cancelled. What arrived is kept.")).toBeVisible();
   await expect(page.locator(".chip")).toContainText("not loaded");
@@ -60,7 +69,7 @@ test("D9, D10: a part that is not the model's is refused with its reason; Retry 
     const url = route.request().url();
     fetched.push(url);
     if (broken && url.endsWith(".002.part")) {
-      await new Promise((resolve) => setTimeout(resolve, 2000)); // the first parts are stored by then
+      await expect.poll(() => keptParts(page), { timeout: 30_000 }).toBeGreaterThanOrEqual(4); // all others
       await route.fulfill({ contentType: "text/html", body: "<html>Sign in to the network</html>" });
     } else {
       await route.continue();

@@ -29,6 +29,7 @@ export async function expectIdle(page: Page): Promise<void> {
 
 /** Says `text` and returns the words of the reply. */
 export async function say(page: Page, text: string): Promise<string> {
+  await field(page).waitFor(); // it comes with the conversation: its turns can be counted
   const turns = await page.locator(".turn[data-role]").count();
   await field(page).fill(text);
   await field(page).press("Enter");
@@ -45,6 +46,7 @@ export async function words(turn: Locator): Promise<string> {
 /** Sets one option in the settings dialog, opening "More options" where it is there. */
 export async function setOption(page: Page, name: string, value: string): Promise<void> {
   await page.getByRole("button", { name: "Settings" }).click();
+  await expect(page.locator("dialog.settings")).toBeVisible();
   const control = page.locator(`[name="${name}"]`);
   if (!(await control.isVisible())) await page.locator("[open] summary").click();
   await control.fill(value);
