@@ -3,6 +3,7 @@
 
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
+import { picture } from "./support/pictures";
 import { expect, test } from "./support/preview";
 import { field, lastTurn, open, say, words } from "./support/talk";
 
@@ -14,7 +15,7 @@ async function inspect(page: Page): Promise<void> {
   await expect(tokens(page).first()).toBeVisible();
 }
 
-async function expectFine(page: Page, name: string): Promise<void> {
+async function expectFine(page: Page, name: string, kind: string): Promise<void> {
   const { violations } = await new AxeBuilder({ page }).analyze();
   expect(violations, name).toEqual([]);
   const beyond = await page.evaluate(() => {
@@ -22,6 +23,7 @@ async function expectFine(page: Page, name: string): Promise<void> {
     return scrollWidth - clientWidth;
   });
   expect(beyond, name).toBeLessThanOrEqual(0);
+  await picture(page, `inspector, ${name}`, kind);
 }
 
 for (const { name, width, dark } of [
@@ -35,18 +37,18 @@ for (const { name, width, dark } of [
     await preview.open("ready");
     await say(page, "Do you like films?");
     await inspect(page);
-    await expectFine(page, "tokens");
+    await expectFine(page, "tokens", name);
     await tokens(page).nth(3).click();
     await page.locator(".steps > summary").click();
-    await expectFine(page, "choices");
+    await expectFine(page, "choices", name);
     await view(page, "Attention").click();
     await expect(page.locator(".heat")).toBeVisible();
-    await expectFine(page, "attention");
+    await expectFine(page, "attention", name);
     await view(page, "How it works").click();
     await expect(page.locator(".walk")).toBeVisible();
-    await expectFine(page, "walk");
+    await expectFine(page, "walk", name);
     await page.getByRole("button", { name: "Any text" }).click();
-    await expectFine(page, "any text");
+    await expectFine(page, "any text", name);
     expect(preview.complaints).toEqual([]);
   });
 }
@@ -89,7 +91,7 @@ test("a reply of the model: tokens, choices, attention, and another choice as a 
   await view(page, "How it works").click();
   await expect(page.locator(".walk tbody tr").first()).toBeVisible();
   await view(page, "Choices").click();
-  await page.locator("button.choice").first().click();
+  await page.locator("button.alternative").first().click();
   await expect(page.locator(".inspector")).toHaveCount(0);
   await expect(lastTurn(page)).toContainText("2 of 2");
   await expect(lastTurn(page).getByRole("button", { name: "Inspect" })).toBeVisible();

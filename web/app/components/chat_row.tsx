@@ -158,6 +158,7 @@ function Rename({ title, onDone }: { title: string; onDone: (name: string | null
       <input
         ref={field}
         type="text"
+        class="field"
         name="title"
         dir="auto"
         autocomplete="off"

@@ -56,7 +56,7 @@ export function NumberField({ name, range, overrides, preset, onChange }: Number
           type="number"
           id={id}
           name={name}
-          class="number"
+          class="field number"
           inputmode="decimal"
           min={range.min}
           max={range.max}
@@ -116,7 +116,7 @@ export function SeedField({ value, onChange }: SeedFieldProps) {
           type="text"
           id={id}
           name="seed"
-          class="number number-wide"
+          class="field number number-wide"
           inputmode="numeric"
           autocomplete="off"
           aria-describedby={`${id}-hint`}
@@ -161,6 +161,7 @@ export function ListOption<T>({ text, name, value, parse, onChange }: ListOption
       </label>
       <textarea
         id={id}
+        class="field field-code"
         name={name}
         rows={2}
         dir="auto"

@@ -28,7 +28,8 @@ export const en = {
   },
 
   chip: {
-    ready: (threads: number) => `ready, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+    ready: "ready",
+    threads: (threads: number) => `, ${threads} ${threads === 1 ? "thread" : "threads"}`,
     loading: "loading",
     idle: "not loaded",
     restarting: "restarting",

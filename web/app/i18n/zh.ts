@@ -24,7 +24,8 @@ export const zh: Messages = {
   },
 
   chip: {
-    ready: (threads) => `就绪，${threads} 线程`,
+    ready: "就绪",
+    threads: (threads) => `，${threads} 线程`,
     loading: "载入中",
     idle: "未载入",
     restarting: "重新启动中",

@@ -27,7 +27,7 @@ interface ChatsProps {
 export function ChatsPane(props: ChatsProps) {
   return (
     <nav class="chats chats-pane" aria-label={t.value.chats.title}>
-      <h2 class="chats-title">{t.value.chats.title}</h2>
+      <h2 class="chats-title heading">{t.value.chats.title}</h2>
       <ChatList {...props} />
     </nav>
   );
@@ -62,7 +62,7 @@ function ChatList({ chats, onChosen, onChoose = () => {}, onImport }: ChatsProps
         <input
           type="search"
           id={SEARCH_FIELD}
-          class="chats-search"
+          class="field chats-search"
           dir="auto"
           autocomplete="off"
           enterkeyhint="search"

@@ -19,7 +19,7 @@ export function CompareSheet({ compare, open, onClose }: CompareSheetProps) {
   return (
     <Sheet
       open={open}
-      class="tool tool-page"
+      class="sheet-large tool tool-page"
       title={t.value.tools.compare}
       onClose={() => {
         compare.stop();
@@ -54,7 +54,7 @@ function Body({ compare }: { compare: CompareState }) {
       <textarea
         id={id}
         name="prompt"
-        class="compare-prompt"
+        class="field field-words"
         rows={3}
         dir="auto"
         maxlength={LONGEST_PROMPT}
@@ -137,7 +137,9 @@ function SideView({ compare, side, name }: SideViewProps) {
   const outcome = side.outcome.value;
   return (
     <section class="side" aria-labelledby={id}>
-      <h3 id={id}>{name}</h3>
+      <h3 class="heading" id={id}>
+        {name}
+      </h3>
       <div class="side-model">
         <label for={`${id}-model`}>{text.model}</label>
         <ModelChoice id={`${id}-model`} compare={compare} side={side} />
@@ -174,7 +176,7 @@ function ModelChoice({ id, compare, side }: { id: string; compare: CompareState;
   return (
     <select
       id={id}
-      class="select"
+      class="field"
       disabled={compare.busy.value}
       value={side.model.value}
       onChange={(event) => {

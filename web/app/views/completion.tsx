@@ -20,7 +20,7 @@ export function CompletionSheet({ completion, open, onClose }: CompletionSheetPr
   return (
     <Sheet
       open={open}
-      class="tool tool-page"
+      class="sheet-large tool tool-page"
       title={t.value.tools.completion}
       onClose={() => {
         completion.flush();
@@ -73,7 +73,7 @@ function Body({ completion }: { completion: CompletionState }) {
       <p class="hint">{text.lead}</p>
       <textarea
         ref={field}
-        class="document"
+        class="field field-words document"
         name="document"
         dir="auto"
         aria-label={text.label}

@@ -19,7 +19,7 @@ export function DiagnosticsSheet({ diagnostics, open, onClose }: DiagnosticsShee
     if (open) void diagnostics.refresh();
   }, [open, diagnostics]);
   return (
-    <Sheet open={open} class="tool" title={t.value.tools.diagnostics} onClose={onClose}>
+    <Sheet open={open} class="sheet-large tool" title={t.value.tools.diagnostics} onClose={onClose}>
       <Body diagnostics={diagnostics} />
     </Sheet>
   );
@@ -35,7 +35,9 @@ function Body({ diagnostics }: { diagnostics: Diagnostics }) {
   return (
     <>
       <section class="group" aria-labelledby={`${heading}-test`}>
-        <h3 id={`${heading}-test`}>{text.test}</h3>
+        <h3 class="heading" id={`${heading}-test`}>
+          {text.test}
+        </h3>
         <p class="hint">{text.testLead}</p>
         <p class="tool-actions">
           <button
@@ -54,7 +56,9 @@ function Body({ diagnostics }: { diagnostics: Diagnostics }) {
         </p>
       </section>
       <div class="group">
-        <h3 id={`${heading}-report`}>{text.report}</h3>
+        <h3 class="heading" id={`${heading}-report`}>
+          {text.report}
+        </h3>
         <p class="hint">{text.lead}</p>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: it scrolls, so the keyboard must reach it */}
         <section class="report" lang="en" dir="ltr" tabIndex={0} aria-labelledby={`${heading}-report`}>

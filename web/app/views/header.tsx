@@ -77,13 +77,13 @@ function ModelChip({ phase, onClick }: { phase: Phase; onClick: () => void }) {
   const { model } = usePage();
   const name = model.info.value?.name ?? model.entry.value?.name ?? model.id.value;
   const text = t.value.chip;
-  const status = phase.phase === "ready" ? text.ready(model.threads.value) : text[phase.phase];
   return (
     <button type="button" class="chip" aria-haspopup="dialog" data-phase={phase.phase} onClick={onClick}>
       <bdi class="chip-name">{name}</bdi>
       <span class="chip-status">
         {t.value.comma}
-        {status}
+        {text[phase.phase]}
+        {phase.phase === "ready" && <span class="chip-threads">{text.threads(model.threads.value)}</span>}
       </span>
     </button>
   );

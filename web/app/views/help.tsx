@@ -31,9 +31,11 @@ export function HelpSheet({ open, onClose }: { open: boolean; onClose: () => voi
   const text = toolText.value.help;
   const heading = useId();
   return (
-    <Sheet open={open} class="tool" title={t.value.tools.help} onClose={onClose}>
+    <Sheet open={open} class="sheet-large tool" title={t.value.tools.help} onClose={onClose}>
       <section class="group" aria-labelledby={heading}>
-        <h3 id={heading}>{text.keys}</h3>
+        <h3 class="heading" id={heading}>
+          {text.keys}
+        </h3>
         <dl class="keys">
           {shortcuts().map(([name, ways]) => (
             <div key={name} class="key">
@@ -66,7 +68,9 @@ function Note({ title, words }: { title: string; words: string }) {
   const heading = useId();
   return (
     <section class="group" aria-labelledby={heading}>
-      <h3 id={heading}>{title}</h3>
+      <h3 class="heading" id={heading}>
+        {title}
+      </h3>
       <p>{words}</p>
     </section>
   );

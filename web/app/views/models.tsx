@@ -59,7 +59,9 @@ export function Models() {
         if (files.length > 0) void model.add(files);
       }}
     >
-      <h3 id={heading}>{text.title}</h3>
+      <h3 class="heading" id={heading}>
+        {text.title}
+      </h3>
       <ul class="model-list">
         {rows.map((row) => (
           <ModelRow key={row.id} row={row} />
@@ -173,6 +175,7 @@ function AddModel() {
       <p class="model-add-line">
         <input
           id={field}
+          class="field field-code"
           name="source"
           type="text"
           autocomplete="off"

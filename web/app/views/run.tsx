@@ -21,7 +21,7 @@ export function RunSheet({ runs, open, onClose }: RunSheetProps) {
   return (
     <Sheet
       open={open}
-      class="tool"
+      class="sheet-large tool"
       title={t.value.tools.run}
       onClose={() => {
         runs.stop();
@@ -142,7 +142,9 @@ function Shown({ runs, run }: { runs: SharedRunsState; run: SharedRun }) {
       </p>
       {outcome.state !== "none" && (
         <section class="run-result" aria-labelledby={heading}>
-          <h3 id={heading}>{text.result}</h3>
+          <h3 class="heading" id={heading}>
+            {text.result}
+          </h3>
           <p class="side-text" dir="auto">
             {outcomeText(outcome)}
           </p>

@@ -43,7 +43,7 @@ interface SettingsProps {
 
 export function Settings({ open, conversation, onClose }: SettingsProps) {
   return (
-    <Sheet open={open} class="settings" title={t.value.settingsText.title} onClose={onClose}>
+    <Sheet open={open} class="sheet-large settings" title={t.value.settingsText.title} onClose={onClose}>
       <Appearance />
       {conversation !== null && <SystemText conversation={conversation} />}
       <Replies />
@@ -58,7 +58,9 @@ function Group({ title, children }: { title: string; children: ComponentChildren
   const id = useId();
   return (
     <section class="group" aria-labelledby={id}>
-      <h3 id={id}>{title}</h3>
+      <h3 class="heading" id={id}>
+        {title}
+      </h3>
       {children}
     </section>
   );
@@ -95,7 +97,7 @@ function SystemText({ conversation }: { conversation: ConversationState }) {
     <Group title={text.system}>
       <textarea
         id={field}
-        class="system"
+        class="field field-words system"
         name="system"
         rows={3}
         dir="auto"

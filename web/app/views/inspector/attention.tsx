@@ -57,7 +57,7 @@ export function Heat({ attention, chosen, layer, head }: HeatProps) {
           {order.slice(0, MOST).map((index) => (
             <tr key={index}>
               <th scope="row">
-                <span class="choice">{visible(tokens[index] as Token)}</span>
+                <span class="alternative">{visible(tokens[index] as Token)}</span>
               </th>
               <td>
                 {percent(weights[index] ?? 0)}
@@ -88,6 +88,7 @@ function Choice({ label, count, value, onChange }: ChoiceProps) {
       <label for={id}>{label}</label>
       <select
         id={id}
+        class="field"
         value={value === null ? "" : String(value)}
         onChange={({ currentTarget }) =>
           onChange(currentTarget.value === "" ? null : Number(currentTarget.value))

@@ -78,11 +78,11 @@ function Table({ token, alternatives, onBranch }: ChoicesProps) {
             <tr key={choice.id} data-chosen={isChosen ? "" : undefined}>
               <th scope="row">
                 {onBranch === undefined || isChosen ? (
-                  <span class="choice">{visible(choice)}</span>
+                  <span class="alternative">{visible(choice)}</span>
                 ) : (
                   <button
                     type="button"
-                    class="choice"
+                    class="alternative"
                     title={text.branchShort}
                     aria-label={text.branch(quoted(choice))}
                     onClick={() => onBranch(choice)}
@@ -131,7 +131,7 @@ function Steps({ token, alternatives }: Omit<ChoicesProps, "onBranch">) {
           {alternatives.tokens.map((choice) => (
             <tr key={choice.id} data-chosen={choice.id === token.id ? "" : undefined}>
               <th scope="row">
-                <span class="choice">{visible(choice)}</span>
+                <span class="alternative">{visible(choice)}</span>
               </th>
               {names.map((name, index) => {
                 const removed = choice.removed_by !== null && names.indexOf(choice.removed_by) <= index;

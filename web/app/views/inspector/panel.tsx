@@ -174,6 +174,7 @@ function OfText({ review }: { review: TextReview }) {
         <label for={field}>{words.value.paste}</label>
         <textarea
           id={field}
+          class="field field-words"
           rows={4}
           dir="auto"
           value={text.value}

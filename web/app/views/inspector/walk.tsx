@@ -40,7 +40,7 @@ export function Walk({ token, attention, layers, alternatives, learnedPositions 
           {alternatives.tokens.slice(0, 5).map((choice) => (
             <tr key={choice.id} data-chosen={choice.id === token.id ? "" : undefined}>
               <th scope="row">
-                <span class="choice">{visible(choice)}</span>
+                <span class="alternative">{visible(choice)}</span>
               </th>
               <td>
                 {percent(choice.probabilities.raw)}
@@ -101,7 +101,7 @@ function Layers({ layers }: { layers: readonly LayerState[] }) {
               <td>
                 {first !== undefined && (
                   <>
-                    <span class="choice">{visible(first)}</span> {percent(first.probability)}
+                    <span class="alternative">{visible(first)}</span> {percent(first.probability)}
                   </>
                 )}
               </td>
