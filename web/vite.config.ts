@@ -12,7 +12,7 @@ const ISOLATION = {
 };
 const wasm = readWasmSet();
 /** Styles of the chunks that are imported when they are needed. */
-const LATER_STYLES = new Set(["panel.css"]);
+const LATER_STYLES = new Set(["reviewed.css", "tools.css"]);
 
 export default defineConfig({
   root: import.meta.dirname,

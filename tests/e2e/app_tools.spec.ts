@@ -2,10 +2,12 @@
 // native command line; and every view of theirs under axe, in light, dark and on a phone.
 
 import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
 import { AxeBuilder } from "@axe-core/playwright";
 import type { Page } from "@playwright/test";
 import type { Asked } from "../../web/app/state/runs";
 import { makeRun, runFragment } from "../../web/app/state/shared_run";
+import { picture } from "./support/pictures";
 import { expect, test } from "./support/preview";
 import { expectReady, open, say } from "./support/talk";
 
@@ -62,6 +64,36 @@ test("completion: the classic is GPT2LMHeadModel's text, undo takes it back, the
   await expect(field).toHaveValue(written);
 });
 
+test("what was continued is looked at token by token, and another choice goes on from there", async ({
+  page,
+}) => {
+  await open(page);
+  await openTool(page, "Completion");
+  const field = page.getByRole("textbox", { name: "Document" });
+  await page.getByRole("button", { name: "Hello, how are you?" }).click();
+  await expect(page.locator(".completion .figures").first()).toContainText("seed 0");
+  const document_ = await field.inputValue();
+  await page.getByRole("button", { name: "Inspect" }).click();
+  const tokens = page.locator(".completion .tokens").first().locator(".token");
+  const wordsOf = (texts: string[]) => texts.join("").replaceAll(/<\|\w+\|>/gu, ""); // without the format's marks
+  const shown = async () => wordsOf(await tokens.allTextContents());
+  await expect.poll(shown).toBe(document_.slice("Hello, how are you?".length));
+  await tokens.nth(3).click();
+  const chosen = page.locator("tr[data-chosen]").first();
+  await expect(chosen).toContainText("chosen"); // greedily: the likeliest
+  await expect(page.locator(".alternatives tbody tr").first()).toHaveAttribute("data-chosen");
+  const kept = wordsOf((await tokens.allTextContents()).slice(0, 3));
+  const other = page.locator("button.alternative").first();
+  const choice = ((await other.textContent()) ?? "").replace(/^␣/u, " ");
+  await other.click();
+  await expect(field).not.toHaveValue(document_);
+  await expect(page.getByRole("button", { name: "Stop" })).toHaveCount(0);
+  expect((await field.inputValue()).startsWith(`Hello, how are you?${kept}${choice}`)).toBe(true);
+  await page.getByRole("button", { name: "Undo" }).click();
+  await page.getByRole("button", { name: "Undo" }).click();
+  await expect(field).toHaveValue(document_);
+});
+
 test("a link does nothing before the click, then gives the native command line's text, each time", async ({
   page,
 }) => {
@@ -112,6 +144,43 @@ test("two settings side by side", async ({ page }) => {
   await page.locator(".compare .primary").click();
   await expect(page.locator(".side .figures").filter({ hasText: "seed" })).toHaveCount(2);
   for (const text of await page.locator(".side-text").allTextContents()) expect(text).not.toBe("");
+});
+
+test("two models side by side, one from a file: each writes its own text, and the page's own is back afterwards", async ({
+  page,
+}) => {
+  test.slow();
+  const { prompts } = golden<{ prompts: { prompt: string; greedy_text: string }[] }>("golden-q8_0.json");
+  const prompt = "Hello, how are you?";
+  const expected = prompts.find((one) => one.prompt === prompt)?.greedy_text ?? "";
+  await open(page);
+  await page.locator(".chip").click();
+  const panel = page.locator("dialog.panel[open]");
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    panel.getByRole("button", { name: "Choose files" }).click(),
+  ]);
+  await chooser.setFiles(fileURLToPath(new URL("../llama/tiny-q8_0.gguf", GOLDEN)));
+  await expect(panel.locator(".model", { hasText: "tiny" })).toContainText("in use", { timeout: 45_000 });
+  await page.keyboard.press("Escape");
+  await expectReady(page);
+  const chip = page.locator(".chip");
+  await expect(chip).not.toContainText("Parley 17M");
+  await openTool(page, "Compare");
+  await page.getByRole("textbox", { name: "Prompt" }).fill(prompt);
+  await page.getByRole("radio", { name: "a text to continue" }).check();
+  const [first, second] = [page.locator(".side").first(), page.locator(".side").last()];
+  await second.getByRole("combobox").selectOption("parley-17m");
+  await page.locator(".compare .primary").click();
+  for (const side of [first, second])
+    await expect(side.locator(".figures").filter({ hasText: "seed" })).toBeVisible({ timeout: 45_000 });
+  await expect(first.locator(".side-text")).not.toBeEmpty();
+  await expect(second.locator(".side-text")).toHaveText(expected.slice(prompt.length)); // greedily
+  await expect(page.getByText("Both write with the same seed")).toBeVisible({ timeout: 45_000 });
+  await picture(page, "two models", "real");
+  await page.keyboard.press("Escape");
+  await expectReady(page);
+  await expect(chip).not.toContainText("Parley 17M");
 });
 
 test("the manifest names pictures of the sizes that it says, and shortcuts that open what they are called", async ({
@@ -166,6 +235,15 @@ const VIEWS: Record<string, (page: Page) => Promise<void>> = {
     await page.locator("[open] summary").click();
     await expect(page.getByText("5 tokens, 142/s")).toBeVisible();
   },
+  "completion, looked into": async (page) => {
+    await openTool(page, "Completion");
+    await page.getByRole("textbox", { name: "Document" }).fill("Once");
+    await page.locator(".completion .primary").click();
+    await expect(page.getByText("5 tokens, 142/s")).toBeVisible();
+    await page.getByRole("button", { name: "Inspect" }).click();
+    await page.locator(".completion .tokens .token").nth(1).click();
+    await expect(page.locator(".alternatives").first()).toBeVisible();
+  },
   Compare: async (page) => {
     await openTool(page, "Compare");
     await page.getByRole("textbox", { name: "Prompt" }).fill("Hello");
@@ -189,24 +267,22 @@ for (const [name, act] of Object.entries(VIEWS)) {
     await page.setViewportSize({ width: 1280, height: 800 });
     await preview.open("ready");
     await act(page);
-    const shots = process.env.PARLEY_SHOTS;
-    const shoot = async (kind: string) => {
-      if (shots !== undefined) await page.screenshot({ path: `${shots}/${name}-${kind}.png` });
-    };
     await check();
-    await shoot("light");
+    await picture(page, name, "light");
     await page.emulateMedia({ colorScheme: "dark" });
     await check();
-    await shoot("dark");
+    await picture(page, name, "dark");
     for (const width of [360, 320]) {
       await page.setViewportSize({ width, height: 740 });
-      expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(width);
+      await expect
+        .poll(() => page.evaluate(() => document.documentElement.scrollWidth))
+        .toBeLessThanOrEqual(width);
       const inner = page.locator("dialog[open]");
       if ((await inner.count()) > 0)
         expect(await inner.evaluate(({ scrollWidth, clientWidth }) => scrollWidth - clientWidth)).toBe(0);
+      await picture(page, name, `${width} px`);
     }
     await check();
-    await shoot("phone");
     expect(preview.complaints).toEqual([]);
   });
 }

@@ -53,7 +53,7 @@ export interface GenerationRequest {
 /** Tokens to look at. `options` as in a generation. */
 export interface ReviewQuestion {
   subject:
-    | { kind: "reply"; prompt: Extract<Prompt, { kind: "chat" }>; reply: string | readonly number[] }
+    | { kind: "reply"; prompt: Prompt; reply: string | readonly number[] }
     | { kind: "text"; text: string };
   options: GenerationRequest["options"];
 }

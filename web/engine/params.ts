@@ -1,6 +1,6 @@
 // From OpenAI's parameters to the core's options: which there are, their types, presets and the seed. Ranges, and what a
 // model allows, are the core's to check.
-import type { GenerationRequest, ReviewQuestion } from "./contract";
+import type { GenerationRequest, Prompt, ReviewQuestion } from "./contract";
 import { ParleyError } from "./errors";
 import type {
   ChatMessage,
@@ -206,7 +206,7 @@ export function completionRequest(params: CompletionParams, info: ModelInfo): Ge
   };
 }
 
-const OF_REVIEW = ["messages", "chat_format", "reply", "text", "top_logprobs"];
+const OF_REVIEW = ["messages", "chat_format", "prompt", "special", "reply", "text", "top_logprobs"];
 
 export function reviewQuestion(request: ReviewRequest, info: ModelInfo): ReviewQuestion {
   const fields = { ...request } as Fields;
@@ -218,14 +218,17 @@ export function reviewQuestion(request: ReviewRequest, info: ModelInfo): ReviewQ
   const { reply } = fields;
   const isIds = Array.isArray(reply) && reply.every(isNumber);
   if (typeof reply !== "string" && !isIds) badArg("reply", "a text or a list of token ids");
-  const prompt = {
-    kind: "chat" as const,
-    messages: checkMessages(fields.messages),
-    chatFormat: text(fields.chat_format ?? "", "chat_format"),
-  };
+  const completes = "prompt" in fields;
+  const prompt: Prompt = completes
+    ? { kind: "completion", text: text(fields.prompt, "prompt"), special: boolean(fields, "special") }
+    : {
+        kind: "chat",
+        messages: checkMessages(fields.messages),
+        chatFormat: text(fields.chat_format ?? "", "chat_format"),
+      };
   return {
     subject: { kind: "reply", prompt, reply: reply as string | number[] },
-    options: options(fields, [...SHARED, ...OF_REVIEW], info.preset),
+    options: options(fields, [...SHARED, ...OF_REVIEW], completes ? {} : info.preset),
   };
 }
 

@@ -271,11 +271,15 @@ export interface RequestOptions {
 }
 
 /**
- * Tokens to look at: a reply after the messages that it answered, as text or, more exactly, as the ids that its
- * `parley.ids` had; or any text. The options are those that the reply was written with.
+ * Tokens to look at: a reply after the messages that it answered, or a continuation after its prompt, as text or, more
+ * exactly, as the ids that its `parley.ids` had; or any text. The options are those that it was written with.
  */
 export type ReviewRequest = SamplingParams &
-  ({ messages: ChatMessage[]; chat_format?: string; reply: string | readonly number[] } | { text: string });
+  (
+    | { messages: ChatMessage[]; chat_format?: string; reply: string | readonly number[] }
+    | { prompt: string; special?: boolean; reply: string | readonly number[] }
+    | { text: string }
+  );
 
 export interface ReviewOptions extends RequestOptions {
   onProgress?: (done: number, total: number) => void; // tokens

@@ -341,8 +341,9 @@ export class FakeEngine implements Engine {
 
   /** A token a word, each four times less likely than the one before it. */
   async review(request: ReviewRequest): Promise<Review> {
-    const text = "text" in request ? request.text : String(request.reply);
-    const words = text.match(/\s*\S+/g) ?? [];
+    const subject = "text" in request ? request.text : request.reply;
+    const words =
+      typeof subject === "string" ? (subject.match(/\s*\S+/g) ?? []) : subject.map((id) => ` word${id}`);
     const tokens = words.map((word, id) => ({
       ...fakeToken(id, word),
       logprob: -Math.log(4) * (id % 5),
@@ -370,8 +371,7 @@ export class FakeEngine implements Engine {
   async attention(request: ReviewRequest, index: number): Promise<Attention> {
     const [layers, heads] = [4, 3];
     const { tokens } = await this.review(request);
-    const said =
-      "text" in request ? [] : request.messages.flatMap(({ content }) => content.match(/\s*\S+/g) ?? []);
+    const said = saidBefore(request).flatMap((content) => content.match(/\s*\S+/g) ?? []);
     const seen = [...said.map((word, id) => fakeToken(id, word)), ...tokens.slice(0, index)];
     const weights = new Float32Array(layers * heads * seen.length).fill(0.2 / seen.length);
     for (let row = 0; row < layers * heads; row++) {
@@ -452,6 +452,12 @@ export class FakeEngine implements Engine {
 
 function fakeToken(id: number, text: string) {
   return { id, text, bytes: Array.from(new TextEncoder().encode(text)) };
+}
+
+/** What stands before the tokens that are looked at. */
+function saidBefore(request: ReviewRequest): string[] {
+  if ("text" in request) return [];
+  return "prompt" in request ? [request.prompt] : request.messages.map(({ content }) => content);
 }
 
 function bySteps(values: number[]): Record<SamplerStep, number> {

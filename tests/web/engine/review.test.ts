@@ -58,6 +58,21 @@ describe("in the worker", () => {
     expect((await review(session, text, step, () => {})).perplexity).toBeNaN();
   });
 
+  test("a continuation is taken up after its prompt", async () => {
+    const { core, session, step } = make();
+    core.setResult({ ids: [1, 2, 40], begin: 2 });
+    core.reviewResults = [new TextEncoder().encode(JSON.stringify({ left: [], tokens: [] }))];
+    const prompt = { kind: "completion" as const, text: "Once", special: false };
+    await alternatives(session, { subject: { kind: "reply", prompt, reply: [40] }, options: [] }, 0, step);
+    expect(core.calls.map(([name]) => name)).toEqual([
+      "clear_options",
+      "begin_completion",
+      "review_reply",
+      "review_token",
+    ]);
+    expect(core.calls.at(-1)).toEqual(["review_token", 2]);
+  });
+
   test("a reply is taken up after its prompt, and its tokens are counted from there", async () => {
     const { core, session, step } = make();
     const trace = {
@@ -141,6 +156,17 @@ describe("from the page", () => {
     await engine.dispose();
     FakeWorker.reset();
     vi.unstubAllGlobals();
+  });
+
+  test("a continuation's question carries its prompt", async () => {
+    await engine.review({ prompt: "Once", reply: [1, 2], temperature: 0.5, seed: 3 });
+    await engine.review({ prompt: "Once", special: true, reply: " upon", seed: 3 });
+    const prompt = { kind: "completion", text: "Once", special: false };
+    const seed = ["seed", "3"];
+    expect(FakeWorker.last.reviews).toEqual([
+      { subject: { kind: "reply", prompt, reply: [1, 2] }, options: [["temperature", "0.5"], seed] },
+      { subject: { kind: "reply", prompt: { ...prompt, special: true }, reply: " upon" }, options: [seed] },
+    ]);
   });
 
   test("the question carries the messages, the reply and the options", async () => {

@@ -43,9 +43,9 @@ export function OutcomeLine({ outcome }: { outcome: Outcome }) {
       );
     }
     case "done": {
-      const { tokens, tokensPerSecond, seed, reason } = outcome.result;
+      const { ids, tokensPerSecond, seed, reason } = outcome.result;
       const figures = [
-        text.tokens(formatNumber(tokens)),
+        text.tokens(formatNumber(ids.length)),
         ...(reason === "length" ? [text.cut] : []),
         ...(tokensPerSecond > 0 ? [text.rate(formatNumber(tokensPerSecond))] : []),
         text.seed(String(seed)),

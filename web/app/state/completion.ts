@@ -2,7 +2,7 @@
 // visit to visit.
 
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Engine, ModelPreset } from "../../engine/types";
+import type { Engine, ModelPreset, ReviewRequest } from "../../engine/types";
 import { type DocumentStore, LONGEST_DOCUMENT, type StoredDocument } from "./document_store";
 import { failureFrom, isAbort, type ModelState } from "./model";
 import { type Overrides, requestParams } from "./options";
@@ -26,6 +26,8 @@ export interface CompletionState {
   readonly busy: ReadonlySignal<boolean>;
   /** What the last continuation continued, as the model read it; "" before the first. */
   readonly read: ReadonlySignal<string>;
+  /** Where the last continuation still ends the document: what stood before it. */
+  readonly before: ReadonlySignal<string | null>;
   /** The beginning of the document was more than the model can read. */
   readonly cut: ReadonlySignal<boolean>;
   readonly canUndo: ReadonlySignal<boolean>;
@@ -36,6 +38,10 @@ export interface CompletionState {
   redo(): void;
   /** `Hello, how are you?`, greedily to 100 tokens, in place of the document; undo brings that back. */
   classic(): Promise<void>;
+  /** What the engine is asked to look at: the last continuation, as it was written, or the whole document. */
+  inspected(): ReviewRequest;
+  /** Puts `content` in place of the last continuation and goes on from there, unless it is over. */
+  branch(beginning: { content: string; over: boolean }): Promise<void>;
   clear(): void;
   flush(): void;
 }
@@ -55,6 +61,7 @@ class Completion implements CompletionState {
   readonly outcome: Signal<Outcome> = signal({ state: "none" });
   readonly busy: ReadonlySignal<boolean>;
   readonly read: Signal<string> = signal("");
+  readonly before: ReadonlySignal<string | null>;
   readonly cut: Signal<boolean> = signal(false);
   readonly canUndo: ReadonlySignal<boolean>;
   readonly canRedo: ReadonlySignal<boolean>;
@@ -62,6 +69,7 @@ class Completion implements CompletionState {
   readonly #store: DocumentStore;
   readonly #undo: Signal<readonly string[]> = signal([]);
   readonly #redo: Signal<readonly string[]> = signal([]);
+  #continued = ""; // the document before the last continuation
   #running: AbortController | null = null;
   #unsaved: ReturnType<typeof setTimeout> | undefined;
 
@@ -69,6 +77,11 @@ class Completion implements CompletionState {
     this.#parts = parts;
     this.#store = store;
     this.busy = computed(() => ["waiting", "running"].includes(this.outcome.value.state));
+    this.before = computed(() => {
+      const [outcome, text] = [this.outcome.value, this.text.value];
+      if (outcome.state !== "done" || outcome.result.text === "") return null;
+      return text === this.#continued + outcome.result.text ? this.#continued : null;
+    });
     this.canUndo = computed(() => !this.busy.value && this.#undo.value.length > 0);
     this.canRedo = computed(() => !this.busy.value && this.#redo.value.length > 0);
     void this.#restore();
@@ -88,6 +101,21 @@ class Completion implements CompletionState {
     if (this.text.peek() !== "") this.#remember();
     this.text.value = CLASSIC.text;
     await this.#run({ ...CLASSIC.params, seed: 0 });
+  }
+
+  inspected(): ReviewRequest {
+    const outcome = this.outcome.peek();
+    if (outcome.state !== "done" || this.before.peek() === null) return { text: this.text.peek() };
+    const { options, ids } = outcome.result;
+    return { ...options, prompt: this.read.peek(), reply: ids };
+  }
+
+  async branch({ content, over }: { content: string; over: boolean }): Promise<void> {
+    const before = this.before.peek();
+    if (before === null || this.busy.peek()) return;
+    this.#remember();
+    this.text.value = before + content;
+    if (!over) await this.continue();
   }
 
   stop(): void {
@@ -128,6 +156,7 @@ class Completion implements CompletionState {
     if (this.busy.peek() || before === "") return;
     const mine = new AbortController();
     this.#running = mine;
+    this.#continued = before;
     this.#remember();
     this.outcome.value = { state: "waiting" };
     let written = "";

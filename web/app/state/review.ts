@@ -164,7 +164,7 @@ export function branchOf(
 ): { content: string; tokens: number[]; over: boolean } {
   const begin = [...tokens.slice(0, index), choice];
   const over = isMark(choice);
-  const bytes = (over ? begin.slice(0, -1) : begin).flatMap((token) => token.bytes);
+  const bytes = begin.filter((token) => !isMark(token)).flatMap((token) => token.bytes); // marks are no words
   return {
     content: new TextDecoder("utf-8", { ignoreBOM: true }).decode(Uint8Array.from(bytes)),
     tokens: begin.map(({ id }) => id),

@@ -21,7 +21,7 @@ export interface RunResult {
   /** `length`: it met its limit or the end of the context. */
   reason: "stop" | "length";
   model: string;
-  tokens: number;
+  ids: readonly number[]; // of its tokens
   tokensPerSecond: number;
   seed: number;
   options: Record<string, unknown>; // in effect; sent again they give the same text
@@ -89,7 +89,7 @@ export async function generate(
     text,
     reason: end.reason ?? "stop",
     model: end.model ?? "",
-    tokens: details.ids.length,
+    ids: details.ids,
     tokensPerSecond: details.timings.predicted_per_second,
     seed: details.options.seed,
     options: details.options,

@@ -1,14 +1,21 @@
 // Completion: a document that the model continues.
 
-import { useEffect, useRef } from "preact/hooks";
+import { useSignal } from "@preact/signals";
+import { useEffect, useMemo, useRef } from "preact/hooks";
 import { OptionForm } from "../components/option_form";
 import { OutcomeLine } from "../components/outcome";
 import { Sheet } from "../components/sheet";
 import { t } from "../i18n";
+import { words } from "../i18n/inspector";
 import { toolText } from "../i18n/tools";
 import { COMPLETION_PRESET, type CompletionState } from "../state/completion";
 import { LONGEST_DOCUMENT } from "../state/document_store";
 import { usePage } from "../state/page";
+import { branchOf, TextReview, type Token } from "../state/review";
+import "../styles/inspector.css";
+import { Reviewed } from "./inspector/reviewed";
+
+const REST_MS = 400; // after the last change
 
 interface CompletionSheetProps {
   completion: CompletionState;
@@ -32,7 +39,11 @@ export function CompletionSheet({ completion, open, onClose }: CompletionSheetPr
   );
 }
 
-function Body({ completion }: { completion: CompletionState }) {
+interface CompletionProps {
+  completion: CompletionState;
+}
+
+function Body({ completion }: CompletionProps) {
   const { model, tools } = usePage();
   const field = useRef<HTMLTextAreaElement>(null);
   const text = toolText.value.completion;
@@ -41,6 +52,7 @@ function Body({ completion }: { completion: CompletionState }) {
   const outcome = completion.outcome.value;
   const ready = model.phase.value.phase === "ready";
   const full = document_.length > LONGEST_DOCUMENT;
+  const inspecting = useSignal(false);
   const canContinue = ready && !busy && document_ !== "" && !full;
   // What is being written stays in sight.
   useEffect(() => {
@@ -117,8 +129,17 @@ function Body({ completion }: { completion: CompletionState }) {
         >
           {text.classic}
         </button>
+        <Action
+          label={t.value.reply.inspect}
+          may={inspecting.value || (ready && !busy && document_ !== "")}
+          expanded={inspecting.value}
+          act={() => {
+            inspecting.value = !inspecting.value;
+          }}
+        />
         <Action label={text.share} may={outcome.state === "done"} act={share} />
       </div>
+      {inspecting.value && <Inside completion={completion} />}
       <OptionForm
         overrides={completion.overrides.value}
         preset={COMPLETION_PRESET}
@@ -130,11 +151,46 @@ function Body({ completion }: { completion: CompletionState }) {
   );
 }
 
-function Action({ label, may, act }: { label: string; may: boolean; act: () => void }) {
+/** The tokens of what was written last, or of the whole document; another choice goes on from there. */
+function Inside({ completion }: CompletionProps) {
+  const { inspector } = usePage();
+  const review = useMemo(() => new TextReview(inspector.engine), [inspector]);
+  const document_ = completion.text.value;
+  const busy = completion.busy.value;
+  // What changes while it is looked at is looked at anew, once it rests.
+  useEffect(() => {
+    if (busy || document_ === "") return;
+    const timer = setTimeout(() => void review.open(Promise.resolve(completion.inspected())), REST_MS);
+    return () => {
+      clearTimeout(timer);
+      review.close();
+    };
+  }, [review, completion, document_, busy]);
+  const goOn = (index: number, choice: Token) => {
+    const answer = review.review.peek();
+    if (answer.state === "there") void completion.branch(branchOf(answer.value.tokens, index, choice));
+  };
+  return (
+    <section class="inspector-body" aria-label={words.value.title}>
+      <Reviewed review={review} onBranch={completion.before.value === null ? undefined : goOn} />
+    </section>
+  );
+}
+
+interface ActionProps {
+  label: string;
+  may: boolean;
+  /** Of one that shows or hides something. */
+  expanded?: boolean;
+  act: () => void;
+}
+
+function Action({ label, may, expanded, act }: ActionProps) {
   return (
     <button
       type="button"
       class="button"
+      aria-expanded={expanded}
       aria-disabled={!may}
       onClick={() => {
         if (may) act();

@@ -26,7 +26,7 @@ test("continuing appends, with Hugging Face's defaults and a length", async () =
   expect(engine.completed[0]).not.toHaveProperty("temperature"); // the core's default
   expect(completion.outcome.value).toMatchObject({
     state: "done",
-    result: { text: " there was", tokens: 2 },
+    result: { text: " there was", ids: [0, 1] },
   });
 });
 
@@ -125,4 +125,34 @@ test("a stored document that is damaged is none, damaged parts are left out", ()
     redo: [],
     overrides: {},
   });
+});
+
+test("what was written last is looked at by its ids and options, another document as a text", async () => {
+  const { completion } = await start();
+  write(completion, "Once");
+  expect(completion.inspected()).toEqual({ text: "Once" });
+  await completion.continue();
+  expect(completion.before.value).toBe("Once");
+  expect(completion.inspected()).toEqual({ prompt: "Once", reply: [0, 1], seed: expect.any(Number) });
+  write(completion, "Once there was a");
+  expect(completion.before.value).toBeNull();
+  expect(completion.inspected()).toEqual({ text: "Once there was a" });
+});
+
+test("another choice takes the place of what was written from there on, and undo brings that back", async () => {
+  const { engine, completion } = await start();
+  write(completion, "Once");
+  await completion.continue();
+  await completion.branch({ content: " upon", over: false });
+  expect(completion.text.value).toBe("Once upon there was");
+  expect(engine.completed[1]).toMatchObject({ prompt: "Once upon" });
+  completion.undo();
+  completion.undo();
+  expect(completion.text.value).toBe("Once there was");
+  await completion.branch({ content: " the end", over: true }); // edited since: there is nothing to go on from
+  expect(completion.text.value).toBe("Once there was");
+  await completion.continue();
+  await completion.branch({ content: "", over: true });
+  expect(completion.text.value).toBe("Once there was");
+  expect(engine.completed).toHaveLength(3);
 });

@@ -79,6 +79,9 @@ describe("branches", () => {
       over: true,
     });
   });
+  test("a mark that stands before the words is none of them", () => {
+    expect(branchOf([token(8190, "<|assistant|>"), ...tokens], 2, token(9, " love")).content).toBe("I love");
+  });
   test("characters that tokens share are whole again", () => {
     const [first, second] = [
       { id: 1, text: "\uFFFD", bytes: [0xe4, 0xbd] },
