@@ -3,50 +3,16 @@
 // `scripts/test.sh kill-loop`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { type BrowserContext, chromium, type Page, type TestInfo } from "@playwright/test";
+import type { Page } from "@playwright/test";
 import { type FaultHost, randomBytes, seeded, sha256 } from "../../support/fault_host";
+import { killBrowser, launch } from "../../support/killed_browser";
 import { expect, get, openPage, openSite, PART, stored, test, verify } from "./fixtures";
 
 const KILLS = process.env.PARLEY_KILL_LOOP ? 50 : 5;
 const PARTS = 12;
-
-/** Kills every process of the browser that has `profile`, and waits until they are gone. */
-async function killBrowser(profile: string): Promise<void> {
-  const victims = browserProcesses(profile);
-  for (const id of victims) {
-    try {
-      process.kill(id, "SIGKILL");
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  while (victims.some((id) => existsSync(`/proc/${id}/exe`)))
-    await new Promise((done) => setTimeout(done, 5));
-}
-
-/** From the system's own list: the process that was started with `profile`, and all that it started. */
-function browserProcesses(profile: string): number[] {
-  const parents = new Map<number, number>();
-  const found: number[] = [];
-  for (const entry of readdirSync("/proc").filter((name) => /^\d+$/.test(name))) {
-    try {
-      const words = readFileSync(`/proc/${entry}/cmdline`, "utf8").split("\0");
-      if (words.includes(`--user-data-dir=${profile}`)) found.push(Number(entry));
-      const status = readFileSync(`/proc/${entry}/status`, "utf8");
-      parents.set(Number(entry), Number(/^PPid:\s+(\d+)/m.exec(status)?.[1]));
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  if (found.length === 0) throw new Error(`no browser has ${profile}`);
-  for (const id of found) {
-    for (const [child, parent] of parents) if (parent === id && !found.includes(child)) found.push(child);
-  }
-  return found;
-}
 
 /** Resolves when so many ranges have been asked for. */
 function requested(host: FaultHost, count: number): Promise<void> {
@@ -56,11 +22,6 @@ function requested(host: FaultHost, count: number): Promise<void> {
       if (path.endsWith(".gguf") && ++seen >= count) resolve();
     };
   });
-}
-
-async function launch(profile: string, { project }: TestInfo): Promise<BrowserContext> {
-  const { launchOptions = {} } = project.use;
-  return chromium.launchPersistentContext(profile, { ...launchOptions, headless: true });
 }
 
 /** Holds the locks of all databases in `profile`, as a browser that has not quite died does, until it is told to let go. */
