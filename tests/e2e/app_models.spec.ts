@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, type Page, test } from "@playwright/test";
+import { tinyCheckpoint } from "../web/support/tiny_checkpoint";
 import { expectReady, field, open, say } from "./support/talk";
 
 const MODELS = new URL("../../models/parley-17m/", import.meta.url);
@@ -116,6 +117,31 @@ test("a stored model is saved as the GGUF file that it is, to a place of the use
   await save.click();
   await expect(panel.getByText("The model's GGUF file is saved.")).toBeHidden();
   await expectReady(page);
+});
+
+test("a checkpoint in three shards is dropped onto the list, converted, answers, and is there after a reload", async ({
+  page,
+}) => {
+  await open(page);
+  await page.locator(".chip").click();
+  const panel = page.locator("dialog.panel");
+  const files = [...tinyCheckpoint(7, 3)].map(([name, buffer]) => ({
+    name,
+    mimeType: "application/octet-stream",
+    buffer,
+  }));
+  expect(files.filter(({ name }) => name.endsWith(".safetensors"))).toHaveLength(3);
+  await panel.locator(".models").drop({ files });
+  const row = panel.locator(".model", { hasText: /^model/ });
+  await expect(row).toContainText("in use", { timeout: 45_000 });
+  await expectReady(page);
+  await page.keyboard.press("Escape");
+  await say(page, "hello");
+
+  await page.reload();
+  await expectReady(page);
+  await expect(page.locator(".chip")).toContainText("model");
+  await say(page, "hello hello");
 });
 
 test("what cannot be loaded is explained, and the model in use stays", async ({ page }) => {
