@@ -159,7 +159,7 @@ stage_kill-loop() { PARLEY_KILL_LOOP=1 browser_tests kill_loop; }
 
 stage_smollm2() {
   local model
-  model=$(bash scripts/fetch_smollm2.sh) && PARLEY_SMOLLM2=$model browser_tests smollm2
+  model=$(bash scripts/fetch_smollm2.sh) && native_parley && PARLEY_SMOLLM2=$model browser_tests smollm2
 }
 
 # The Python environment of scripts/train, made again when its pyproject.toml changes.
