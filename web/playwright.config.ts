@@ -7,8 +7,9 @@ const CANDIDATES = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/
 const executablePath = process.env.PARLEY_CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
 // Tests of what takes how much of the processor, and of a model that answers with all of it, have the machine to themselves.
 const ALONE = /(app_chat|app_model|engine|processor)\.spec\.ts$/;
-// Models that are fetched or made first: `scripts/test.sh smollm2`, `scripts/test.sh train`.
+// What is fetched or made first: `scripts/test.sh firefox`, `scripts/test.sh smollm2`, `scripts/test.sh train`.
 const ON_REQUEST = [
+  ...(process.env.PARLEY_FIREFOX ? [] : ["**/firefox.spec.ts"]),
   ...(process.env.PARLEY_SMOLLM2 ? [] : ["**/smollm2.spec.ts"]),
   ...(process.env.PARLEY_TRAINED_MODEL ? [] : ["**/trained_model.spec.ts"]),
 ];
