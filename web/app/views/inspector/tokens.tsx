@@ -85,7 +85,7 @@ function Scale() {
   return (
     <p class="scale" title={text.scale}>
       <span>{text.expected}</span>
-      {[0, 1, 2, 3, 4].map((level) => (
+      {[1, 2, 3, 4].map((level) => (
         <span key={level} class="token" data-level={level} aria-hidden="true">
           {"\u2003"}
         </span>
