@@ -171,10 +171,17 @@ test("D17: where lasting storage is denied the page works, and says that the mod
   page,
 }) => {
   await page.addInitScript(() => {
-    navigator.storage.persist = async () => false;
+    Object.assign(window, { asked: 0 });
+    navigator.storage.persist = async () => {
+      (window as unknown as { asked: number }).asked += 1;
+      return false;
+    };
   });
+  const asked = () => page.evaluate(() => (window as unknown as { asked: number }).asked);
   await open(page);
+  expect(await asked()).toBe(0);
   await say(page, "Hello");
+  await expect.poll(asked).toBe(1);
   await page.locator(".chip").click();
   await expect(page.getByText("The browser may remove it when space runs out.")).toBeVisible();
 });
