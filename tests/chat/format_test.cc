@@ -127,7 +127,7 @@ TEST_CASE("chatml: a conversation that begins with no system text gets the model
   const auto encode = [&](const std::vector<Message>& messages) {
     const auto chat = EncodeChat(style, *small.tokenizer, small.eos, messages, kNoLimit, kNoLimit);
     REQUIRE(chat.ok());
-    return std::move(chat.value());
+    return chat.value();
   };
   const EncodedChat chat = encode({{Role::kUser, "Hi!"}});
   CHECK(chat.ids ==

@@ -2,6 +2,7 @@
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/buffer.h"
@@ -40,7 +41,7 @@ bool SameBits(const std::vector<float>& a, const std::vector<float>& b) {
   return a.size() == b.size() && std::memcmp(a.data(), b.data(), a.size() * sizeof(float)) == 0;
 }
 
-const TestTensor& Find(const std::vector<TestTensor>& tensors, const std::string& name) {
+const TestTensor& Find(const std::vector<TestTensor>& tensors, std::string_view name) {
   return *std::find_if(tensors.begin(), tensors.end(),
                        [&](const TestTensor& tensor) { return tensor.name == name; });
 }
