@@ -5,11 +5,12 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { test as base, expect, type Page } from "@playwright/test";
+import type { Page as FirefoxPage } from "puppeteer-core";
 import type { Asked } from "../../web/app/state/runs";
 import { makeRun, runFragment } from "../../web/app/state/shared_run";
 import type { ChatMessage, SamplingParams } from "../../web/engine/types";
 import { Site } from "../web/support/site";
-import { Firefox } from "./support/firefox";
+import { click, complaints, launchFirefox } from "./support/firefox";
 import { expectReady } from "./support/talk";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -18,12 +19,12 @@ const DIST = process.env.PARLEY_DIST ?? `${ROOT}dist/`;
 const MODEL = "parley-17m";
 const CONTEXT = 512; // tokens
 
-const test = base.extend<{ firefox: Firefox }>({
+const test = base.extend<{ firefox: FirefoxPage }>({
   // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that a fixture needs from this pattern
   firefox: async ({}, use) => {
-    const firefox = await Firefox.launch();
-    await use(firefox);
-    await firefox.close();
+    const { browser, page } = await launchFirefox();
+    await use(page);
+    await browser.close();
   },
 });
 
@@ -141,23 +142,21 @@ function goldenRuns(): { sha256: string; runs: Run[] } {
 
 const READY = '.chip[data-phase="ready"]';
 
-async function expectReadyIn(firefox: Firefox): Promise<void> {
-  await firefox.until("the model", (chip: string) => document.querySelector(chip) !== null, READY);
+async function expectReadyIn(firefox: FirefoxPage): Promise<void> {
+  await firefox.waitForSelector(READY);
 }
 
 /** The text of the run that `address` is a link to, in the page that is open already. */
-async function firefoxText(firefox: Firefox, address: string): Promise<string> {
+async function firefoxText(firefox: FirefoxPage, address: string): Promise<string> {
   await firefox.goto(address);
-  await firefox.until(
-    "the link to be opened",
+  await firefox.waitForFunction(
     () => document.querySelector(".run-words") !== null && document.querySelector(".run-result") === null,
   );
-  await firefox.click("dialog[open] .primary", "Run");
-  await firefox.until(
-    "the end of the run",
-    () => document.querySelector(".run-result .figures")?.textContent?.includes("seed") ?? false,
+  await click(firefox, "dialog[open] .primary", "Run");
+  await firefox.waitForFunction(() =>
+    document.querySelector(".run-result .figures")?.textContent?.includes("seed"),
   );
-  return firefox.evaluate(() => document.querySelector(".run-result .side-text")?.textContent ?? "");
+  return firefox.$eval(".run-result .side-text", ({ textContent }) => textContent);
 }
 
 async function chromiumText(page: Page, address: string): Promise<string> {
@@ -187,7 +186,7 @@ test(`I6, law 2: ${3 * VARIATIONS.length + 2} links give the same text in Firefo
     expect(await chromiumText(page, address), `Chromium: ${title}`).toBe(text);
   }
   expect(all).toHaveLength(3 * VARIATIONS.length + 2);
-  expect(await firefox.complaints()).toEqual([]);
+  expect(await complaints(firefox)).toEqual([]);
 });
 
 test("I6: several threads run in Firefox, and the self-test has the native log-probabilities", async ({
@@ -197,16 +196,16 @@ test("I6: several threads run in Firefox, and the self-test has the native log-p
   await firefox.goto(`${baseURL}`);
   await expectReadyIn(firefox);
   expect(await firefox.evaluate(() => crossOriginIsolated)).toBe(true);
-  await firefox.click(".menu > summary");
-  await firefox.click(".menu-item", "Diagnostics");
-  await firefox.click("dialog[open] button", "Run the self-test");
-  const report = await firefox.until("the report", () => {
-    const text = document.querySelector(".report")?.textContent ?? "";
-    return text.includes("Self-test: passed") || text.includes("Self-test: failed") ? text : "";
-  });
+  await click(firefox, ".menu > summary");
+  await click(firefox, ".menu-item", "Diagnostics");
+  await click(firefox, "dialog[open] button", "Run the self-test");
+  await firefox.waitForFunction(() =>
+    /Self-test: (passed|failed)/u.test(document.querySelector(".report")?.textContent ?? ""),
+  );
+  const report = await firefox.$eval(".report", ({ textContent }) => textContent);
   expect(report).toContain("Self-test: passed");
   expect(report).toMatch(/Build: (simd128|relaxed)-threads/u);
-  expect(await firefox.complaints()).toEqual([]);
+  expect(await complaints(firefox)).toEqual([]);
 });
 
 test("W4: in Firefox the page chats, keeps the conversation, and goes on with its server gone", async ({
@@ -214,13 +213,13 @@ test("W4: in Firefox the page chats, keeps the conversation, and goes on with it
 }) => {
   const site = await Site.open({ dir: DIST });
   const say = async (text: string, turns: number): Promise<string> => {
-    await firefox.click("#message");
-    await firefox.type(`${text}\uE007`);
-    await firefox.until(
-      "the reply",
+    await firefox.type("#message", text);
+    await firefox.keyboard.press("Enter");
+    await firefox.waitForFunction(
       (wanted: number) =>
         document.querySelectorAll(".turn[data-role]").length === wanted &&
         document.querySelector("#send:not([data-busy])") !== null,
+      {},
       turns,
     );
     return firefox.evaluate(() => [...document.querySelectorAll(".words")].at(-1)?.textContent ?? "");
@@ -229,17 +228,17 @@ test("W4: in Firefox the page chats, keeps the conversation, and goes on with it
   await expectReadyIn(firefox);
   const reply = await say("Do you like movies?", 2);
   expect(reply).not.toBe("");
-  await firefox.until("what offline needs", async () => {
+  // What offline needs.
+  await firefox.waitForFunction(async () => {
     const name = (await caches.keys()).find((one) => one.startsWith("parley-wasm-"));
     return name !== undefined && (await (await caches.open(name)).keys()).length === 8;
   });
   await site.stop();
   await firefox.goto(site.url);
   await expectReadyIn(firefox);
-  const kept = await firefox.until("the conversation", () =>
-    [...document.querySelectorAll(".words")].map(({ textContent }) => textContent).join("|"),
-  );
+  await firefox.waitForSelector(".words");
+  const kept = await firefox.$$eval(".words", (all) => all.map(({ textContent }) => textContent).join("|"));
   expect(kept).toBe(`Do you like movies?|${reply}`);
   expect(await say("Which one?", 4)).not.toBe("");
-  expect(await firefox.complaints()).toEqual([]);
+  expect(await complaints(firefox)).toEqual([]);
 });
