@@ -237,9 +237,7 @@ class Chat(unittest.TestCase):
         self.assertIn("context:", parley("chat", stdin="/info\n")[0])
 
     def test_twenty_turns_without_an_empty_or_repeated_reply(self):
-        turns = ["Hello!", "How are you?", "What is your name?", "Hello!", "Do you like movies?", "Which one is your favorite?",
-                 "Yes.", "No.", "Why?", "Do you like music?", "Yes.", "I need a table for two.", "At seven.", "Yes, please.",
-                 "Thank you.", "What is the weather like?", "Yes.", "Thanks.", "Hello!", "Goodbye."]
+        turns = json.loads((ROOT / "tests/golden/twenty_turns.json").read_text())
         for seed in ["5", "6"]:  # which without retries repeat one reply
             replies = parley("chat", "--seed", seed, stdin="\n".join(turns) + "\n")[0].splitlines()
             self.assertEqual(len(replies), len(turns))

@@ -9,7 +9,7 @@ import type { Asked } from "../../web/app/state/runs";
 import { makeRun, runFragment } from "../../web/app/state/shared_run";
 import { picture } from "./support/pictures";
 import { expect, test } from "./support/preview";
-import { expectReady, open, say } from "./support/talk";
+import { chooseFiles, expectReady, open, say } from "./support/talk";
 
 const GOLDEN = new URL("../golden/parley-17m/", import.meta.url);
 
@@ -154,13 +154,7 @@ test("two models side by side, one from a file: each writes its own text, and th
   const prompt = "Hello, how are you?";
   const expected = prompts.find((one) => one.prompt === prompt)?.greedy_text ?? "";
   await open(page);
-  await page.locator(".chip").click();
-  const panel = page.locator("dialog.panel[open]");
-  const [chooser] = await Promise.all([
-    page.waitForEvent("filechooser"),
-    panel.getByRole("button", { name: "Choose files" }).click(),
-  ]);
-  await chooser.setFiles(fileURLToPath(new URL("../llama/tiny-q8_0.gguf", GOLDEN)));
+  const panel = await chooseFiles(page, fileURLToPath(new URL("../llama/tiny-q8_0.gguf", GOLDEN)));
   await expect(panel.locator(".model", { hasText: "tiny" })).toContainText("in use", { timeout: 45_000 });
   await page.keyboard.press("Escape");
   await expectReady(page);

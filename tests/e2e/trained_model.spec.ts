@@ -5,7 +5,7 @@ import { execFileSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { expect, test } from "@playwright/test";
 import { parseEntry } from "../../web/engine/models/catalog";
-import { expectReady, open, say, setOption } from "./support/talk";
+import { chooseFiles, expectReady, open, say, setOption } from "./support/talk";
 
 const MODEL = process.env.PARLEY_TRAINED_MODEL ?? "";
 const PARLEY = new URL("../../build/native/parley", import.meta.url).pathname;
@@ -14,13 +14,7 @@ const QUESTION = "What are you?";
 test("a model from scripts/train is opened from a file and says what it says natively", async ({ page }) => {
   test.slow();
   await open(page);
-  await page.locator(".chip").click();
-  const panel = page.locator("dialog.panel[open]");
-  const [chooser] = await Promise.all([
-    page.waitForEvent("filechooser"),
-    panel.getByRole("button", { name: "Choose files" }).click(),
-  ]);
-  await chooser.setFiles(MODEL);
+  const panel = await chooseFiles(page, MODEL);
   await expect(panel.locator(".model", { hasText: "tiny" })).toContainText("in use", { timeout: 45_000 });
   await page.keyboard.press("Escape");
   await expectReady(page);

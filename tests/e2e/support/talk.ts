@@ -53,3 +53,15 @@ export async function setOption(page: Page, name: string, value: string): Promis
   await control.blur();
   await page.keyboard.press("Escape");
 }
+
+/** Opens the model's panel, which it returns, and chooses `files` there. */
+export async function chooseFiles(page: Page, files: string | readonly string[]): Promise<Locator> {
+  await page.locator(".chip").click();
+  const panel = page.locator("dialog.panel[open]");
+  const [chooser] = await Promise.all([
+    page.waitForEvent("filechooser"),
+    panel.getByRole("button", { name: "Choose files" }).click(),
+  ]);
+  await chooser.setFiles(files);
+  return panel;
+}
