@@ -23,6 +23,7 @@ export class ContextMeter {
   readonly #model: ModelState;
   readonly #engine: Engine;
   #counting = false; // one count at a time, the newest question last
+  #again = false; // something changed while it was counted
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #end: () => void;
 
@@ -57,12 +58,13 @@ export class ContextMeter {
   #recount(): void {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(async () => {
-      if (this.#counting || this.#model.phase.peek().phase !== "ready") return;
+      if (this.#model.phase.peek().phase !== "ready") return;
+      this.#again = this.#counting;
+      if (this.#counting) return;
       this.#counting = true;
-      const asked = this.#draft.peek();
       await this.#count().catch((error: unknown) => this.#failed(error));
       this.#counting = false;
-      if (this.#draft.peek() !== asked) this.#recount();
+      if (this.#again) this.#recount();
     }, COUNT_MS);
   }
 

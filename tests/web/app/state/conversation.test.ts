@@ -179,6 +179,24 @@ test("the meter counts what is being written", async () => {
   await vi.waitFor(() => expect(page.conversation.context.value).toEqual({ used: 12, total: 512 }));
 });
 
+test("what changes while the meter counts is counted after that", async () => {
+  const page = await openReady();
+  const count = page.engine.countTokens.bind(page.engine);
+  let begun = 0;
+  let answer = () => {};
+  page.engine.countTokens = async (input) => {
+    begun += 1;
+    if (begun === 1) await new Promise<void>((go) => (answer = go));
+    return count(input);
+  };
+  page.conversation.setSystem("x".repeat(40));
+  await vi.waitFor(() => expect(begun).toBe(1));
+  page.conversation.setSystem("x".repeat(400));
+  await new Promise((later) => setTimeout(later, 400)); // when it would be counted, were the meter free
+  answer();
+  await vi.waitFor(() => expect(page.conversation.context.value).toEqual({ used: 102, total: 512 }));
+});
+
 test("the meter says when what is being written is more than fits, and goes on when it is shortened", async () => {
   const page = await openReady({ context: 96 });
   page.conversation.draft.value = "x".repeat(1000);
