@@ -76,7 +76,8 @@ export async function openChats(parts: ChatsParts): Promise<ChatsState> {
   const id = session?.getItem(SHOWN) ?? newest?.id;
   const chat = id === undefined ? null : await store.read(id).catch(() => null);
   await nextTask(); // to read and to draw a long conversation are two tasks
-  const draft = chat === null ? await store.readDraft(NEW_CHAT).catch(() => undefined) : undefined;
+  const isNew = chat === null || isEmpty(chat.conversation);
+  const draft = isNew ? await store.readDraft(NEW_CHAT).catch(() => undefined) : undefined;
   return new Chats({ ...parts, session }, stored, chat ?? newConversation(""), draft, await tab.open());
 }
 

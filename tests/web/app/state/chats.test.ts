@@ -52,6 +52,19 @@ test("drafts are kept by conversation, also that of one in which nothing was sai
   expect(page.conversation.draft.value).toBe("");
 });
 
+test("a reload keeps the system text and the draft of a conversation in which nothing was said", async () => {
+  const store = new TestStore();
+  const session = tabSession();
+  const page = await openReady({}, store, session);
+  page.conversation.setSystem("Be kind.");
+  page.conversation.draft.value = "not yet sent";
+  page.chats.flush();
+  await vi.waitFor(async () => expect(await store.list()).toHaveLength(1));
+  const next = await open({}, store, session);
+  expect(next.conversation.conversation.value.system).toBe("Be kind.");
+  expect(next.conversation.draft.value).toBe("not yet sent");
+});
+
 test("a reply goes on after its conversation was left", async () => {
   const page = await openReady({ pieceMs: 100 });
   page.conversation.send("First");
