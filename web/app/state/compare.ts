@@ -2,7 +2,8 @@
 // page's own model is back afterwards.
 
 import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Engine } from "../../engine/types";
+import type { Engine, ModelPreset } from "../../engine/types";
+import { COMPLETION_PRESET } from "./completion";
 import { failureFrom, isAbort, type ModelState } from "./model";
 import { bringModel } from "./model_switch";
 import { type Overrides, requestParams } from "./options";
@@ -26,6 +27,8 @@ export interface CompareState {
   readonly busy: ReadonlySignal<boolean>;
   /** The model that the page gets back, while another is loaded for a comparison. */
   readonly returning: ReadonlySignal<string | null>;
+  /** What a side uses where nothing is chosen; of a model that is not loaded, as its entry says. */
+  presetOf(side: Side): ModelPreset;
   run(): Promise<void>;
   stop(): void;
 }
@@ -87,6 +90,13 @@ export function createCompare({ engine, model, borrowing }: CompareParts): Compa
     sides,
     busy: computed(() => running.value !== null),
     returning,
+    presetOf(side) {
+      if (kind.value === "completion") return { ...COMPLETION_PRESET, max_tokens: LENGTH };
+      const id = side.model.value || model.id.value;
+      const info = model.info.value;
+      const entry = model.catalog.value.find((one) => one.id === id);
+      return { ...(info?.id === id ? info.preset : entry?.preset), max_tokens: LENGTH };
+    },
     async run() {
       if (running.peek() !== null || prompt.peek().trim() === "") return;
       const mine = new AbortController();

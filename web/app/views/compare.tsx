@@ -129,11 +129,8 @@ interface SideViewProps {
 }
 
 function SideView({ compare, side, name }: SideViewProps) {
-  const { model } = usePage();
   const id = useId();
   const text = toolText.value.compare;
-  const chosen = side.model.value || model.id.value;
-  const entry = model.catalog.value.find((one) => one.id === chosen);
   const outcome = side.outcome.value;
   return (
     <section class="side" aria-labelledby={id}>
@@ -147,7 +144,7 @@ function SideView({ compare, side, name }: SideViewProps) {
       <p class="figures">{overridesText(side.overrides.value)}</p>
       <OptionForm
         overrides={side.overrides.value}
-        preset={{ ...entry?.preset, max_tokens: entry?.preset.max_tokens ?? 64 }}
+        preset={compare.presetOf(side)}
         onChange={(overrides) => {
           side.overrides.value = overrides;
         }}

@@ -48,6 +48,19 @@ test("as a text to continue, the prompt goes to completions", async () => {
   expect(engine.completed.map(({ prompt }) => prompt)).toEqual(["Once", "Once"]);
 });
 
+test("what the options show where nothing is chosen is what is used", async () => {
+  const { engine, compare } = await start();
+  const [first, second] = compare.sides;
+  compare.prompt.value = "Hello";
+  second.model.value = "gpt2";
+  const own = { temperature: 0.7, top_k: 40, top_p: 0.92, repetition_penalty: 1.1 }; // the fake models' preset
+  for (const side of [first, second]) expect(compare.presetOf(side)).toEqual({ ...own, max_tokens: 64 });
+  compare.kind.value = "completion"; // as Hugging Face's generate()
+  expect(compare.presetOf(first)).toEqual({ temperature: 1, top_k: 50, top_p: 1, max_tokens: 64 });
+  await compare.run();
+  expect(engine.completed.map((sent) => sent.max_tokens)).toEqual([64, 64]);
+});
+
 test("stop ends the one that is written, and the other never begins", async () => {
   const { engine, compare } = await start({ pieceMs: 30 });
   compare.prompt.value = "Hello";
