@@ -8,6 +8,7 @@ import { isOpen, isReply, type ReplyDetails, type ReplyMessage } from "./message
 import { failureFrom, isAbort, type ModelState } from "./model";
 import { requestParams } from "./options";
 import type { PreferencesState } from "./preferences";
+import { samplingOf } from "./scenarios";
 import { drawSeed } from "./seeds";
 import type { ReplyChange, Thread } from "./thread";
 
@@ -115,8 +116,9 @@ export class ReplyWriter {
   }
 
   #params(id: string) {
-    const { preferences, model } = this.#parts;
-    const params = requestParams(preferences.overrides(model.id.peek()));
+    const { preferences, model, thread } = this.#parts;
+    const { system } = thread.conversation.peek();
+    const params = requestParams({ ...samplingOf(system), ...preferences.overrides(model.id.peek()) });
     if (this.#fresh.delete(id) || params.seed === undefined) params.seed = drawSeed();
     return params;
   }

@@ -1,9 +1,8 @@
 // What a conversation can be for. A scenario tells the model what it is, draws as suits that, and offers three ways to
 // begin. Its texts are in the language of the bundled model, whatever the page speaks, and of the kind it was trained on.
+// A conversation has the scenario whose system text it has; nothing else of it is stored.
 
-import type { ConversationState } from "./conversation";
 import type { Overrides } from "./options";
-import type { PreferencesState } from "./preferences";
 
 export const SCENARIO_IDS = ["any", "service", "assistant", "smallTalk"] as const;
 export type ScenarioId = (typeof SCENARIO_IDS)[number];
@@ -11,7 +10,7 @@ export type ScenarioId = (typeof SCENARIO_IDS)[number];
 export interface Scenario {
   system: string;
   starters: readonly string[];
-  /** In place of the model's preset. */
+  /** In place of the model's preset, and below what the user chose. */
   sampling: Pick<Overrides, "temperature" | "top_p">;
 }
 
@@ -59,14 +58,8 @@ export function scenarioOf(system: string): ScenarioId | null {
   return SCENARIO_IDS.find((id) => SCENARIOS[id].system === system) ?? null;
 }
 
-/** Sets system text and sampling; other options stay as they are. */
-export function chooseScenario(
-  id: ScenarioId,
-  conversation: ConversationState,
-  preferences: PreferencesState,
-  modelId: string,
-): void {
-  conversation.setSystem(SCENARIOS[id].system);
-  const { temperature: _temperature, top_p: _topP, ...others } = preferences.overrides(modelId);
-  preferences.setOverrides(modelId, { ...others, ...SCENARIOS[id].sampling });
+/** What a conversation with this system text draws with, where the user chose nothing. */
+export function samplingOf(system: string): Scenario["sampling"] {
+  const id = scenarioOf(system);
+  return id === null ? {} : SCENARIOS[id].sampling;
 }

@@ -6,10 +6,10 @@ import { Licence } from "../components/licence";
 import { formatBytes, formatLanguages, formatParameters, t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
 import { usePage } from "../state/page";
-import { chooseScenario, SCENARIOS, scenarioOf } from "../state/scenarios";
+import { SCENARIOS, scenarioOf } from "../state/scenarios";
 
 export function EmptyState({ conversation }: { conversation: ConversationState }) {
-  const { model, preferences } = usePage();
+  const { model } = usePage();
   const scenario = scenarioOf(conversation.conversation.value.system);
   const entry = model.entry.value;
   const text = t.value.empty;
@@ -35,7 +35,7 @@ export function EmptyState({ conversation }: { conversation: ConversationState }
             name="scenario"
             value={scenario}
             choices={text.scenarios}
-            onChange={(id) => chooseScenario(id, conversation, preferences, model.id.value)}
+            onChange={(id) => conversation.setSystem(SCENARIOS[id].system)}
           />
           <ul class="starters">
             {SCENARIOS[scenario ?? "any"].starters.map((starter) => (

@@ -21,6 +21,7 @@ import {
 } from "../state/options";
 import { usePage } from "../state/page";
 import type { LanguageChoice, Theme } from "../state/preferences";
+import { samplingOf } from "../state/scenarios";
 
 const MAIN: readonly NumberOption[] = ["temperature", "max_tokens", "top_p", "top_k", "repetition_penalty"];
 const MORE: readonly NumberOption[] = [
@@ -46,7 +47,7 @@ export function Settings({ open, conversation, onClose }: SettingsProps) {
     <Sheet open={open} class="sheet-large settings" title={t.value.settingsText.title} onClose={onClose}>
       <Appearance />
       {conversation !== null && <SystemText conversation={conversation} />}
-      <Replies />
+      <Replies system={conversation?.conversation.value.system ?? ""} />
       <footer class="settings-foot">
         <Version />
       </footer>
@@ -113,7 +114,7 @@ function SystemText({ conversation }: { conversation: ConversationState }) {
   );
 }
 
-function Replies() {
+function Replies({ system }: { system: string }) {
   const { model, preferences } = usePage();
   const modelId = model.id.value;
   const round = useSignal(0); // counts resets, so that fields forget what was typed into them
@@ -121,7 +122,7 @@ function Replies() {
   const ranges = useComputed(() =>
     numberRanges(model.info.value?.context, model.info.value?.vocab_size),
   ).value;
-  const preset = info?.preset ?? model.entry.value?.preset ?? {};
+  const preset = { ...(info?.preset ?? model.entry.value?.preset), ...samplingOf(system) };
   const overrides = preferences.overrides(modelId);
   const set = <K extends keyof Overrides>(name: K, value: Overrides[K] | undefined) => {
     const { [name]: _old, ...others } = preferences.overrides(modelId);

@@ -1,8 +1,7 @@
 import { expect, test } from "vitest";
-import type { ConversationState } from "../../../../web/app/state/conversation";
-import { type Overrides, readOverrides } from "../../../../web/app/state/options";
-import type { PreferencesState } from "../../../../web/app/state/preferences";
-import { chooseScenario, SCENARIO_IDS, SCENARIOS, scenarioOf } from "../../../../web/app/state/scenarios";
+import { readOverrides } from "../../../../web/app/state/options";
+import { SCENARIO_IDS, SCENARIOS, scenarioOf } from "../../../../web/app/state/scenarios";
+import { ask, openReady } from "../support/open_chats";
 
 test("a scenario is known by its system text, a text of the user's own belongs to none", () => {
   for (const id of SCENARIO_IDS) expect(scenarioOf(SCENARIOS[id].system)).toBe(id);
@@ -16,20 +15,25 @@ test("each has three ways to begin, and sampling that the settings would take", 
   }
 });
 
-test("choosing one sets system text and sampling and keeps every other option; the first takes it back", () => {
-  let system = "";
-  let overrides: Overrides = { temperature: 1.5, seed: 7 };
-  const conversation = { setSystem: (text: string) => (system = text) } as unknown as ConversationState;
-  const preferences = {
-    overrides: () => overrides,
-    setOverrides: (_: string, next: Overrides) => {
-      overrides = next;
-    },
-  } as unknown as PreferencesState;
-  chooseScenario("service", conversation, preferences, "parley-17m");
-  expect(system).toBe(SCENARIOS.service.system);
-  expect(overrides).toEqual({ ...SCENARIOS.service.sampling, seed: 7 });
-  chooseScenario("any", conversation, preferences, "parley-17m");
-  expect(system).toBe("");
-  expect(overrides).toEqual({ seed: 7 });
+test("a conversation draws as its scenario does, another one as its own, and what the user chose goes first", async () => {
+  const page = await openReady();
+  const sent = () => {
+    const { temperature, top_p } = page.engine.requests.at(-1) ?? {};
+    return { temperature, top_p };
+  };
+  page.conversation.setSystem(SCENARIOS.service.system);
+  await ask(page, "My order?");
+  expect(sent()).toEqual(SCENARIOS.service.sampling);
+  expect(page.preferences.value.value.options).toEqual({}); // nothing that would stay behind
+
+  await page.chats.startNew();
+  page.conversation.setSystem(SCENARIOS.any.system);
+  await ask(page, "Hello");
+  expect(sent()).toEqual({ temperature: undefined, top_p: undefined }); // the model's preset
+
+  page.preferences.setOverrides("parley-17m", { temperature: 1.5 });
+  await page.chats.startNew();
+  page.conversation.setSystem(SCENARIOS.smallTalk.system);
+  await ask(page, "Hello");
+  expect(sent()).toEqual({ ...SCENARIOS.smallTalk.sampling, temperature: 1.5 });
 });

@@ -13,6 +13,7 @@ import { isReply, type ReplyMessage } from "../../state/messages";
 import { requestParams } from "../../state/options";
 import { type PageState, usePage } from "../../state/page";
 import { branchOf, replyRequest, TextReview, type Token } from "../../state/review";
+import { samplingOf } from "../../state/scenarios";
 import "../../styles/inspector.css";
 import { Reviewed } from "./reviewed";
 import { Tabs } from "./tabs";
@@ -125,7 +126,8 @@ function openReply(
   conversation: ConversationState,
   reply: ReplyMessage,
 ): void {
-  const defaults = requestParams(preferences.overrides(model.id.peek()));
+  const { system } = conversation.conversation.peek();
+  const defaults = requestParams({ ...samplingOf(system), ...preferences.overrides(model.id.peek()) });
   const loaded = model.info.peek()?.id ?? "";
   void review.open(replyRequest(inspector.engine, reply, conversation.askedFor(reply), loaded, defaults));
 }
