@@ -93,7 +93,7 @@ export const toolsEn = {
     context: (tokens: string) => `context ${tokens} tokens`,
     load: "Running it loads this model in place of the one in use.",
     download: (bytes: string, host: string) =>
-      `Running it downloads this model, about ${bytes} from ${host}.`,
+      `Running it downloads this model${bytes === "" ? "" : `, about ${bytes},`} from ${host}.`,
     thisSite: "this site",
     changed: "The model of this name has other weights here, so the text may be another.",
     otherContext: (tokens: string) =>

@@ -179,7 +179,7 @@ function NeedLine({ need }: { need: Need }) {
     case "download":
       return (
         <p class="hint">
-          {text.download(need.bytes > 0 ? formatBytes(need.bytes) : "?", need.from || text.thisSite)}
+          {text.download(need.bytes > 0 ? formatBytes(need.bytes) : "", need.from || text.thisSite)}
         </p>
       );
     case "changed":
