@@ -1,5 +1,5 @@
 // Prefill and decode in bounded steps over one model's KV cache. What turns mean is format.cc's,
-// which token comes next the sampler's, when a text stops stop_text.cc's.
+// which token comes next the sampler's, which words there are to show reply_text.cc's.
 #include "chat/session.h"
 
 #include <algorithm>
@@ -8,9 +8,8 @@
 
 #include "chat/cached_model.h"
 #include "chat/drafts.h"
-#include "chat/stop_text.h"
+#include "chat/reply_text.h"
 #include "kernels/kernels.h"
-#include "tokenizer/utf8.h"
 
 namespace parley {
 namespace {
@@ -35,7 +34,7 @@ struct Prompt {
 class SessionImpl final : public Session {
  public:
   SessionImpl(const SessionModel& model, Buffer<float> logits)
-      : model_(model), logits_(std::move(logits)), cache_(model.model), stop_text_({}) {
+      : model_(model), logits_(std::move(logits)), cache_(model.model) {
     for (uint32_t id = 0; id < model.tokenizer->size(); ++id) {
       longest_token_ =
           std::max(longest_token_, model.tokenizer->Bytes(static_cast<int32_t>(id)).size());
@@ -69,9 +68,7 @@ class SessionImpl final : public Session {
   Event Done(FinishReason reason);
   Event Fail(Error error);
   Status StartReview(ReviewedText reviewed);
-  void ReserveText();
   bool AddText(int32_t id);  // true when a stop text was found
-  void TrimSpace();
 
   SessionModel model_;
   Buffer<float> logits_;  // [vocab_size]: what the cached tokens predict
@@ -91,11 +88,7 @@ class SessionImpl final : public Session {
   std::vector<int32_t> end_ids_;
   std::vector<bool> message_dropped_;
   Usage usage_;
-  Utf8Stream characters_;
-  StopText stop_text_;
-  bool trim_space_ = false;  // still to be done
-  std::string decoded_;      // whole characters of one token
-  std::string text_;         // what the last event showed
+  ReplyText text_;  // what the last event showed
   std::optional<Review> review_;
 };
 
@@ -193,10 +186,7 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
     end_ids_ = prompt_.end.ids;
     stops.insert(stops.end(), prompt_.end.strings.begin(), prompt_.end.strings.end());
   }
-  characters_ = Utf8Stream();
-  stop_text_ = StopText(std::move(stops));
-  ReserveText();
-  trim_space_ = prompt_.trim_space;
+  text_ = ReplyText(std::move(stops), longest_token_, prompt_.trim_space);
   cancelled_ = false;
   // The prompt's last token always runs, since its logits are needed.
   cache_.Keep(std::span<const int32_t>(prompt_.ids).first(prompt_tokens - 1));
@@ -207,21 +197,6 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
             .threads = model_.threads == nullptr ? 1 : model_.threads->decode.threads()};
   state_ = State::kPrefill;
   return {};
-}
-
-// Takes the memory that any token's text can need, so that decoding takes none.
-void SessionImpl::ReserveText() {
-  // Each byte of a token can become a U+FFFD of three.
-  const size_t most = 3 * (longest_token_ + 3);
-  size_t longest_stop = 0;
-  for (const std::string& stop : options_.stop) longest_stop = std::max(longest_stop, stop.size());
-  for (const std::string& stop : prompt_.end.strings) {
-    longest_stop = std::max(longest_stop, stop.size());
-  }
-  characters_.Reserve(longest_token_);
-  stop_text_.Reserve(most);
-  decoded_.reserve(most);
-  text_.reserve(most + longest_stop);
 }
 
 // Appends `ids` with as many threads as suit that kind of work, and measures how long it takes.
@@ -298,7 +273,7 @@ Status SessionImpl::StartReview(ReviewedText reviewed) {
 }
 
 Event SessionImpl::Next() {
-  text_.clear();
+  text_.Clear();
   if (state_ == State::kIdle) {
     return Fail(MakeError(Code::kBadState, "no reply was begun"));
   }
@@ -345,14 +320,9 @@ Event SessionImpl::Decode() {
   const auto contains = [id](std::span<const int32_t> ids) {
     return std::find(ids.begin(), ids.end(), id) != ids.end();
   };
-  if (contains(end_ids_) || contains(options_.stop_token_ids)) {
+  if (contains(end_ids_) || contains(options_.stop_token_ids) || AddText(id)) {
     reason_ = FinishReason::kStop;
     state_ = State::kFinished;
-  } else if (AddText(id)) {
-    reason_ = FinishReason::kStop;
-    state_ = State::kFinished;
-    stop_text_ = StopText({});
-    characters_ = Utf8Stream();
   } else if (generated_.size() == limit_) {
     reason_ = FinishReason::kLength;
     state_ = State::kFinished;
@@ -360,7 +330,7 @@ Event SessionImpl::Decode() {
   Event event;
   event.kind = Event::Kind::kToken;
   event.id = id;
-  event.text = text_;
+  event.text = text_.shown();
   event.logprob = sample->logprob;
   event.alternatives = sample->alternatives;
   return event;
@@ -369,30 +339,16 @@ Event SessionImpl::Decode() {
 bool SessionImpl::AddText(int32_t id) {
   if (model_.tokenizer->IsSpecial(id)) return false;  // never part of a text
   history_.push_back(id);
-  decoded_.clear();
-  characters_.Push(model_.tokenizer->Bytes(id), &decoded_);
-  const bool stopped = stop_text_.Push(decoded_, &text_);
-  TrimSpace();
-  return stopped;
-}
-
-void SessionImpl::TrimSpace() {
-  if (!trim_space_ || text_.empty()) return;
-  if (text_[0] == ' ') text_.erase(0, 1);
-  trim_space_ = false;
+  return text_.Push(model_.tokenizer->Bytes(id));
 }
 
 Event SessionImpl::Done(FinishReason reason) {
-  decoded_.clear();
-  characters_.Finish(&decoded_);
-  stop_text_.Push(decoded_, &text_);
-  stop_text_.Finish(&text_);
-  TrimSpace();
+  text_.Finish();
   state_ = State::kIdle;
   cancelled_ = false;
   Event event;
   event.kind = Event::Kind::kDone;
-  event.text = text_;
+  event.text = text_.shown();
   event.reason = reason;
   return event;
 }
