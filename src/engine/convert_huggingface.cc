@@ -7,14 +7,13 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "base/buffer.h"
 #include "chat/format.h"
 #include "engine/convert_steps.h"
+#include "engine/hf_shards.h"
 #include "formats/hf_config.h"
 #include "formats/hf_tokenizer.h"
-#include "formats/safetensors.h"
 #include "model/config.h"
 #include "tokenizer/tokenizer.h"
 
@@ -67,28 +66,6 @@ bool IsKnownExtra(std::string_view name) {
          (name.ends_with(".attn.bias") || name.ends_with(".attn.masked_bias"));
 }
 
-// The headers of all files of weights, and where each tensor is.
-class Shards {
- public:
-  Status Begin(std::span<const HfWeightsFile> files);
-  // The next read, given that the last one has been done; none when all headers are parsed.
-  Result<std::optional<ConvertStep>> Next();
-
-  uint64_t n_tensors() const;
-  std::span<const SafetensorsHeader> headers() const { return headers_; }
-  // Null when no file has it; else `file` is the one's number.
-  const TensorInfo* Find(std::string_view name, uint32_t* file) const;
-
- private:
-  Status Parse();
-  Error InFile(Error error) const;
-
-  std::span<const HfWeightsFile> files_;
-  std::vector<SafetensorsHeader> headers_;  // of the first files
-  Buffer<uint8_t> prefix_;                  // of the next file: its first bytes, then its header
-  bool has_size_ = false;                   // the header's: prefix_ has room for all of it
-};
-
 class HuggingFaceConversion final : public StepConversion {
  public:
   HuggingFaceConversion(const HfFolder& folder, const ConvertOptions& options)
@@ -120,77 +97,10 @@ class HuggingFaceConversion final : public StepConversion {
   Buffer<int32_t> token_types_;
   ChatFormat format_ = ChatFormat::kCompletion;
   int32_t end_of_turn_ = -1;
-  Shards shards_;
+  HfShards shards_;
   Buffer<ConvertedTensor> tensors_;
   size_t n_planned_ = 0;
 };
-
-constexpr uint64_t kFirstBytes =
-    64;  // of a weights file: what shows its kind and its header's size
-
-Status Shards::Begin(std::span<const HfWeightsFile> files) {
-  files_ = files;
-  if (files.empty()) return MakeError(Code::kIo, "no weights: model.safetensors is needed");
-  if (files.size() > kMaxShards) {
-    return MakeError(Code::kLimit, "more than " + std::to_string(kMaxShards) + " weight files");
-  }
-  return {};
-}
-
-Result<std::optional<ConvertStep>> Shards::Next() {
-  if (!has_size_ && !prefix_.empty()) {
-    const uint64_t file_bytes = files_[headers_.size()].bytes;
-    Result<uint64_t> bytes = SafetensorsHeader::PrefixBytes(prefix_.span(), file_bytes);
-    if (!bytes.ok()) return InFile(std::move(bytes).TakeError());
-    TRY_ASSIGN(prefix_, Buffer<uint8_t>::Make(*bytes, "a safetensors header"));
-    has_size_ = true;
-  } else {
-    if (has_size_) TRY(Parse());
-    if (headers_.size() == files_.size()) return std::optional<ConvertStep>();
-    const uint64_t bytes = std::min(kFirstBytes, files_[headers_.size()].bytes);
-    if (bytes == 0) return InFile(MakeError(Code::kTruncated, "an empty file", 0));
-    TRY_ASSIGN(prefix_, Buffer<uint8_t>::Make(bytes, "a safetensors header"));
-  }
-  return std::optional(ConvertStep{.kind = ConvertStep::Kind::kRead,
-                                   .file = static_cast<uint32_t>(headers_.size()),
-                                   .destination = prefix_.span()});
-}
-
-Status Shards::Parse() {
-  Result<SafetensorsHeader> header =
-      SafetensorsHeader::Parse(prefix_.span(), files_[headers_.size()].bytes);
-  if (!header.ok()) return InFile(std::move(header).TakeError());
-  prefix_ = Buffer<uint8_t>();
-  has_size_ = false;
-  for (const TensorInfo& tensor : header->tensors()) {
-    uint32_t file = 0;
-    if (Find(tensor.name, &file) == nullptr) continue;
-    return InFile(MakeError(Code::kDuplicate, "tensor '" + std::string(tensor.name.substr(0, 64)) +
-                                                  "' is in " + std::string(files_[file].name) +
-                                                  " as well"));
-  }
-  headers_.push_back(std::move(*header));
-  return {};
-}
-
-Error Shards::InFile(Error error) const {
-  const std::string_view name = files_[headers_.size()].name;
-  if (!name.empty()) error.message = std::string(name) + ": " + error.message;
-  return error;
-}
-
-uint64_t Shards::n_tensors() const {
-  uint64_t count = 0;
-  for (const SafetensorsHeader& header : headers_) count += header.tensors().size();
-  return count;
-}
-
-const TensorInfo* Shards::Find(std::string_view name, uint32_t* file) const {
-  for (*file = 0; *file < headers_.size(); ++*file) {
-    if (const TensorInfo* info = headers_[*file].FindTensor(name); info != nullptr) return info;
-  }
-  return nullptr;
-}
 
 uint64_t HuggingFaceConversion::SizeOf(Dim dim) const {
   switch (dim) {
