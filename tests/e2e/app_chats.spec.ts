@@ -203,6 +203,10 @@ test("everything is exported, deleted, and imported again; a broken file changes
   await expect(page.getByText("2 conversations added.")).toBeVisible();
   await page.keyboard.press("Escape");
   await expect(page.locator(".chat")).toHaveCount(3);
+  await chosen.setInputFiles(file(text));
+  await page.locator("dialog.import").getByRole("button", { name: "Import" }).click();
+  await expect(page.getByText("All of it is here already.")).toBeVisible();
+  await page.keyboard.press("Escape");
   await row(page, "Dinner for two").locator(".chat-open").click();
   await expect(page.locator(".turn[data-role]")).toHaveCount(2);
   expect(preview.complaints).toEqual([]);

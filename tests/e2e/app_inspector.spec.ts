@@ -64,7 +64,7 @@ test("by keys: in, along the tokens, and out to where one came from", async ({ p
   await page.keyboard.press("ArrowRight");
   await page.keyboard.press("ArrowRight");
   await expect(tokens(page).nth(2)).toBeFocused();
-  await expect(page.locator(".token-figures")).toContainText("4 bits");
+  await expect(page.locator(".token-figures")).toContainText("4.0 bits");
   await page.keyboard.press("Enter");
   await expect(tokens(page).nth(2)).toHaveAttribute("aria-pressed", "true");
   await expect(page.locator(".alternatives").first()).toBeVisible();

@@ -119,6 +119,7 @@ export const en = {
       `${conversations} ${count === 1 ? "conversation" : "conversations"} added.`,
     doneMessages: (messages: string, count: number) =>
       `${messages} ${count === 1 ? "message" : "messages"} added to others.`,
+    nothingNew: "All of it is here already.",
     failed: "Nothing was imported.",
     causes: {
       BAD_JSON: "The file is no JSON. Choose one that Parley exported.",

@@ -105,6 +105,7 @@ export const zh: Messages = {
     withSettings: "同时采用其中的设置",
     done: (conversations) => `已添加 ${conversations} 个对话。`,
     doneMessages: (messages) => `另有 ${messages} 条消息已添加到其他对话。`,
+    nothingNew: "这些内容这里都已经有了。",
     failed: "没有导入任何内容。",
     causes: {
       BAD_JSON: "这个文件不是 JSON。请选择 Parley 导出的文件。",

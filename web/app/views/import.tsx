@@ -65,14 +65,16 @@ function Outcome({ state }: { state: Importing }) {
   switch (state.step) {
     case "reading":
       return <p role="status">{text.reading}</p>;
-    case "done":
+    case "done": {
+      const { conversations, messages } = state.added;
+      if (conversations + messages === 0) return <p role="status">{text.nothingNew}</p>;
       return (
         <p role="status">
-          {text.done(formatNumber(state.added.conversations), state.added.conversations)}{" "}
-          {state.added.messages > 0 &&
-            text.doneMessages(formatNumber(state.added.messages), state.added.messages)}
+          {text.done(formatNumber(conversations), conversations)}{" "}
+          {messages > 0 && text.doneMessages(formatNumber(messages), messages)}
         </p>
       );
+    }
     case "failed":
       return (
         <div role="alert">

@@ -1,6 +1,6 @@
 // How tokens and their figures are written in the inspector.
 
-import { formatNumber, language } from "../../i18n";
+import { language } from "../../i18n";
 import type { Token } from "../../state/review";
 
 /** A token as text that can be seen: its space, its line breaks, its bytes where it is part of a character. */
@@ -22,6 +22,8 @@ export function percent(probability: number): string {
   );
 }
 
+/** `1.0`: a count that is measured, never a single bit. */
 export function bits(value: number): string {
-  return formatNumber(value, 1);
+  const digits = { minimumFractionDigits: 1, maximumFractionDigits: 1 };
+  return new Intl.NumberFormat(language.value, digits).format(value);
 }
