@@ -180,6 +180,30 @@ test("two thousand messages are opened, typed into and answered without a task o
     .toBe(true);
 });
 
+// All are in the document, so that the browser's search, a selection and a screen reader find them; chapters of 16 out of
+// sight are one element to it (content-visibility in transcript.css). It draws those on the screen and within 1.5 screens
+// of it, here in all four screens of 720 px, and the last one: with turns of 60 px and more at most four chapters and that.
+test("of two thousand messages, all there, the browser draws only those around the screen", async ({
+  preview,
+  page,
+}) => {
+  await preview.open("ready");
+  await storeConversation(page, 2000);
+  await page.evaluate(() => sessionStorage.setItem("parley.shown", "long"));
+  await page.reload();
+  const turns = page.locator(".turn");
+  await expect(turns).toHaveCount(2000, { timeout: 45_000 });
+  const drawn = () =>
+    turns.evaluateAll((all) =>
+      all.flatMap((turn, index) => (turn.checkVisibility({ contentVisibilityAuto: true }) ? [index] : [])),
+    );
+  for (const index of [1999, 1000, 0]) {
+    await turns.nth(index).evaluate((turn) => turn.scrollIntoView({ behavior: "instant", block: "center" }));
+    await expect.poll(drawn).toContain(index);
+    await expect.poll(async () => (await drawn()).length).toBeLessThanOrEqual(5 * 16);
+  }
+});
+
 function storeConversation(page: Page, count: number): Promise<void> {
   return page.evaluate(
     (turns) =>
