@@ -231,6 +231,22 @@ test("reduced motion: nothing moves", async ({ preview, page }) => {
   expect(moving).toBe(0);
 });
 
+test("a branch that fits on the screen offers no way to its end", async ({ preview, page }) => {
+  await preview.open("ready");
+  for (const text of ["One", "Two", "Three", "Four", "Five", "Six", "Seven"]) await say(page, text);
+  await page.evaluate(() => scrollTo({ top: 0, behavior: "instant" }));
+  const latest = page.getByRole("button", { name: "Latest" });
+  await expect(latest).toBeVisible();
+  const first = page.locator(".turn").first();
+  await first.hover();
+  await first.getByRole("button", { name: "Edit" }).click();
+  await page.locator("textarea[name=edit]").fill("Another one");
+  await page.keyboard.press("Enter");
+  await expect(page.locator(".turn[data-role]")).toHaveCount(2);
+  await expectIdle(page);
+  await expect(latest).toHaveCount(0);
+});
+
 test("a reader who scrolled up is left there, and gets back with one press", async ({ preview, page }) => {
   await preview.open("long");
   await field(page).fill("Tell me a long story.");

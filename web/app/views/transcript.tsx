@@ -177,6 +177,7 @@ function useFollow(lastId: string | undefined, conversation: string) {
   // A new turn is always brought into sight.
   useLayoutEffect(() => {
     atEnd.current = true;
+    away.value = false; // where all of it fits, nothing scrolls that would say so
     toEnd();
   }, [lastId, conversation]);
   return { text, away: away.value, toEnd, letGo };
