@@ -34,7 +34,7 @@ export function converter(cache: BuildCache, baseUrl: string): Convert {
           report({ phase: "convert", loaded: step.writtenBytes, total: step.outputBytes });
         } else {
           const reader = readers[step.file] as RandomReader;
-          session.convertFill(step.pointer, await reader.read(step.offset, step.size));
+          await reader.read(step.offset, session.memoryAt(step.pointer, step.size));
         }
       }
     } finally {
@@ -49,7 +49,9 @@ function baseName({ name }: PartedFile): string {
 
 async function wholeText(file: PartedFile): Promise<Uint8Array> {
   if (file.bytes > LONGEST_TEXT) throw new ParleyError("LIMIT", `${file.name} has ${file.bytes} bytes.`);
-  return new RandomReader(file).read(0, file.bytes);
+  const text = new Uint8Array(file.bytes);
+  await new RandomReader(file).read(0, text);
+  return text;
 }
 
 /** Bytes from anywhere in a file that is read part by part; the last part is kept. */
@@ -60,17 +62,16 @@ class RandomReader {
 
   constructor(private readonly file: PartedFile) {}
 
-  async read(offset: number, size: number): Promise<Uint8Array<ArrayBuffer>> {
-    const bytes = new Uint8Array(size);
-    for (let used = 0; used < size; ) {
+  /** Fills `target` with the bytes from `offset` on. */
+  async read(offset: number, target: Uint8Array): Promise<void> {
+    for (let used = 0; used < target.length; ) {
       await this.#hold(Math.floor((offset + used) / PART_BYTES));
       const at = (offset + used) % PART_BYTES;
-      const chunk = this.#part.subarray(at, Math.min(this.#heldBytes, at + size - used));
+      const chunk = this.#part.subarray(at, Math.min(this.#heldBytes, at + target.length - used));
       if (chunk.length === 0) throw new ParleyError("TRUNCATED", `${this.file.name} ends early.`, { offset });
-      bytes.set(chunk, used);
+      target.set(chunk, used);
       used += chunk.length;
     }
-    return bytes;
   }
 
   async #hold(index: number): Promise<void> {

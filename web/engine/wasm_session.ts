@@ -176,7 +176,7 @@ export interface LayerView {
 /** What a conversion wants or has made. */
 export type ConvertStep =
   | { kind: "read"; file: number; offset: number; pointer: Pointer; size: number } // fill `size` bytes at `pointer`
-  | { kind: "write"; bytes: Uint8Array<ArrayBuffer>; writtenBytes: number; outputBytes: number } // a copy
+  | { kind: "write"; bytes: Uint8Array; writtenBytes: number; outputBytes: number } // `bytes` until the next step
   | { kind: "done" };
 
 // Byte offsets of the structs of c_api.h on wasm32.
@@ -505,7 +505,7 @@ export class WasmSession {
       case 1:
         return {
           kind: "write",
-          bytes: this.#heap().slice(pointer, pointer + size),
+          bytes: this.memoryAt(pointer, size),
           writtenBytes: view.getFloat64(step + CONVERT_STEP.written, true),
           outputBytes: view.getFloat64(step + CONVERT_STEP.output, true),
         };
@@ -517,10 +517,6 @@ export class WasmSession {
   }
 
   /** Answers a step of kind read. */
-  convertFill(pointer: Pointer, bytes: Uint8Array): void {
-    this.#heap().set(bytes, pointer);
-  }
-
   destroy(): void {
     this.#exports._parley_destroy(this.#parley);
   }

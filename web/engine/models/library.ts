@@ -45,7 +45,7 @@ export interface ModelFile extends PartedFile {
 export type Report = (progress: LoadProgress) => void;
 export type ImportType = "q8_0" | "q4_0";
 
-/** Makes a GGUF file of a checkpoint's files and hands it to `write` front to back. */
+/** Makes a GGUF file of a checkpoint's files and hands it to `write` front to back; the bytes are `write`'s until it is done. */
 export type Convert = (
   files: readonly PartedFile[],
   type: ImportType,
@@ -378,7 +378,7 @@ export class ModelLibrary {
     let used = 0;
     let total = 0;
     const flush = async () => {
-      await keeper.keep(record.file.parts.length, part.slice(0, used));
+      await keeper.keep(record.file.parts.length, part.subarray(0, used));
       used = 0;
     };
     return {

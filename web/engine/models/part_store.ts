@@ -15,7 +15,7 @@ export interface StoredBytes {
 
 export interface PartStore {
   readonly backend: Backend;
-  /** Writes a whole part, flushed when this returns. QuotaExceededError passes through. */
+  /** Writes a whole part, flushed when this returns; `bytes` are the caller's again. QuotaExceededError passes through. */
   write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void>;
   /** Opens a part for reading; null when there is none. */
   open(sha256: string): Promise<StoredBytes | null>;
@@ -53,7 +53,7 @@ export class MemoryParts implements PartStore {
   readonly #parts = new Map<string, Uint8Array>();
 
   async write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
-    this.#parts.set(sha256, bytes);
+    this.#parts.set(sha256, bytes.slice());
   }
 
   async open(sha256: string): Promise<StoredBytes | null> {
@@ -85,7 +85,9 @@ export class IndexedDbParts implements PartStore {
 
   async write(sha256: string, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
     const transaction = this.#database.transaction("bytes", "readwrite", { durability: "strict" });
-    await Promise.all([transaction.store.put(bytes, sha256), transaction.done]);
+    // The whole buffer would be stored with a view of a piece of it.
+    const own = bytes.length === bytes.buffer.byteLength ? bytes : bytes.slice();
+    await Promise.all([transaction.store.put(own, sha256), transaction.done]);
   }
 
   async open(sha256: string): Promise<StoredBytes | null> {
