@@ -45,6 +45,26 @@ Result<std::string_view> ByteReader::ReadString(uint64_t max_length, const char*
   return std::string_view(reinterpret_cast<const char*>(bytes.data()), bytes.size());
 }
 
+// A vocabulary is some 100,000 strings, and a browser reads it before it has optimised any code:
+// nothing is made for a string that is as it should be.
+Status ByteReader::ReadStrings(uint64_t count, uint64_t max_length, const char* what,
+                               std::string_view* out) {
+  for (uint64_t i = 0; i < count; ++i) {
+    uint64_t length = 0;
+    const uint64_t left = remaining();
+    if (left >= sizeof(length)) std::memcpy(&length, bytes_.data() + position_, sizeof(length));
+    if (left < sizeof(length) || length > max_length || length > left - sizeof(length)) {
+      return ReadString(max_length, what).TakeError();
+    }
+    const uint8_t* text = bytes_.data() + position_ + sizeof(length);
+    if (out != nullptr) {
+      out[i] = {reinterpret_cast<const char*>(text), static_cast<size_t>(length)};
+    }
+    position_ += sizeof(length) + static_cast<size_t>(length);
+  }
+  return {};
+}
+
 Status ByteReader::Skip(uint64_t count, const char* what) {
   if (count > remaining()) return Truncated(count, what);
   position_ += static_cast<size_t>(count);

@@ -40,6 +40,8 @@ class ByteReader {
   Result<std::span<const uint8_t>> ReadBytes(uint64_t count, const char* what);
   // u64 length, then bytes; LIMIT above max_length, TRUNCATED past the end. Not checked for UTF-8.
   Result<std::string_view> ReadString(uint64_t max_length, const char* what);
+  // `count` strings as ReadString reads them, at once; `out` has room for them, or is null.
+  Status ReadStrings(uint64_t count, uint64_t max_length, const char* what, std::string_view* out);
   Status Skip(uint64_t count, const char* what);
 
   Error Truncated(uint64_t wanted, const char* what) const;

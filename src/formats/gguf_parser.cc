@@ -226,10 +226,7 @@ Status GgufParser::ParseArray(GgufHeader::Entry* entry) {
   entry->offset = reader_.offset();
   if (!strings) return reader_.Skip(bytes, "an array's elements");
   if (bytes > reader_.remaining()) return reader_.Truncated(bytes, "an array's strings");
-  for (uint64_t i = 0; i < entry->count; ++i) {
-    TRY(reader_.ReadString(kMaxStringBytes, "a string in an array"));
-  }
-  return {};
+  return reader_.ReadStrings(entry->count, kMaxStringBytes, "a string in an array", nullptr);
 }
 
 Status GgufParser::SortEntries() {

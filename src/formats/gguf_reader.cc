@@ -178,9 +178,8 @@ Result<Buffer<std::string_view>> GgufHeader::GetStrings(std::string_view key) co
   TRY_ASSIGN(auto strings,
              Buffer<std::string_view>::Make(entry->count, "strings of a GGUF header"));
   ByteReader reader(ValueBytes(*entry), entry->offset);
-  for (std::string_view& string : strings) {
-    TRY_ASSIGN(string, reader.ReadString(std::numeric_limits<uint64_t>::max(), "string"));
-  }
+  TRY(reader.ReadStrings(strings.size(), std::numeric_limits<uint64_t>::max(), "string",
+                         strings.data()));
   return strings;
 }
 

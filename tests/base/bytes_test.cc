@@ -79,6 +79,36 @@ TEST_CASE("a reader gives bytes and strings within its bounds only") {
   CHECK(over.error().offset == 0);
 }
 
+TEST_CASE("strings read at once are those read one by one, and fail alike") {
+  const std::vector<uint8_t> bytes = {2, 0, 0, 0, 0, 0, 0, 0, 'h', 'i', 0, 0,   0,   0,  0,
+                                      0, 0, 0, 3, 0, 0, 0, 0, 0,   0,   0, 'y', 'o', 'u'};
+  std::string_view strings[3];
+  ByteReader reader(bytes, 100);
+  REQUIRE(reader.ReadStrings(3, 3, "text", strings).ok());
+  CHECK(strings[0] == "hi");
+  CHECK(strings[1].empty());
+  CHECK(strings[2] == "you");
+  CHECK(reader.remaining() == 0);
+  CHECK(ByteReader(bytes).ReadStrings(3, 3, "text", nullptr).ok());
+
+  struct Case {
+    size_t n_bytes;
+    uint64_t max_length;
+    Code code;
+    uint64_t offset;  // in the file
+  };
+  // Too long; cut in the last text, in its length, before it.
+  for (const Case& bad : {Case{29, 2, Code::kLimit, 118}, Case{28, 3, Code::kTruncated, 126},
+                          Case{25, 3, Code::kTruncated, 118}, Case{18, 3, Code::kTruncated, 118}}) {
+    ByteReader cut({bytes.data(), bad.n_bytes}, 100);
+    const auto status = cut.ReadStrings(3, bad.max_length, "text", nullptr);
+    CHECK(status.error().code == bad.code);
+    CHECK(status.error().offset == bad.offset);
+  }
+  const std::vector<uint8_t> wraps(8, 0xff);  // a length of 2^64 - 1
+  CHECK(ByteReader(wraps).ReadStrings(1, kMax, "text", nullptr).error().code == Code::kTruncated);
+}
+
 TEST_CASE("a source in memory gives what is there, and IO past its end") {
   const std::vector<uint8_t> bytes = {1, 2, 3};
   MemorySource source(bytes);
