@@ -37,8 +37,14 @@ export async function openSite(mounts) {
       return response.end();
     }
     requested.add(file);
+    // As static hosts do: without it a browser keeps neither the file nor the machine code that it made of it.
+    const modified = { 'Last-Modified': info.mtime.toUTCString(), 'Cache-Control': 'no-cache' };
+    if (request.headers['if-modified-since'] === modified['Last-Modified']) {
+      response.writeHead(304, { ...ISOLATION, ...modified });
+      return response.end();
+    }
     const type = TYPES[extname(file)] ?? 'application/octet-stream';
-    response.writeHead(200, { ...ISOLATION, 'Content-Type': type, 'Content-Length': info.size });
+    response.writeHead(200, { ...ISOLATION, ...modified, 'Content-Type': type, 'Content-Length': info.size });
     if (request.method === 'HEAD') return response.end();
     createReadStream(file).pipe(response);
   });

@@ -2,8 +2,10 @@
 // into the core, and goes down the ladder of builds when one fails. The model's bytes come from models/library.ts.
 import { chooseThreads, type Features, ladder, probe, usesThreads } from "./builds";
 import { isAbortError, ParleyError, throwIfAborted } from "./errors";
+import { makeYield } from "./generation";
 import { type ModelFile, PART_BYTES, type Report } from "./models/library";
 import { ReadAhead } from "./models/read_ahead";
+import { span, timed } from "./spans";
 import type { BuildName, ModelInfo, Notice } from "./types";
 import { type CompiledBuild, fetchBuild, makeMemory, startBuild } from "./wasm_module";
 import type { Opened, Plan, WasmSession } from "./wasm_session";
@@ -24,6 +26,7 @@ export interface Loaded {
 const PLANNING_BYTES = 32 << 20;
 const PLANNING_MOST_BYTES = 512 << 20;
 const LONGEST_HEADER_PARTS = 32; // 128 MiB
+const yieldToMessages = makeYield();
 
 /** Builds, fetched once for planning and running. */
 export class BuildCache {
@@ -32,7 +35,7 @@ export class BuildCache {
   get(name: BuildName, baseUrl: string, signal: AbortSignal): Promise<CompiledBuild> {
     let build = this.#builds.get(name);
     if (build === undefined) {
-      build = fetchBuild(name, baseUrl, signal);
+      build = timed("compile", fetchBuild(name, baseUrl, signal));
       build.catch(() => this.#builds.delete(name));
       this.#builds.set(name, build);
     }
@@ -193,33 +196,39 @@ async function run(
   report: Report,
   signal: AbortSignal,
 ): Promise<{ session: WasmSession; opened: Opened; plan: Plan }> {
-  const plan = await makePlan(build, file, await head, context, threads);
+  const first = await head;
+  const plan = await timed("plan", makePlan(build, file, first, context, threads));
   throwIfAborted(signal);
-  const session = await startBuild(
-    build,
-    makeMemory(build.name, plan.total_bytes, plan.total_bytes),
-    threads - 1,
-  );
-  session.beginLoad(file.bytes, plan.context, threads, tuneThreads);
-  const pointer = session.allocate(PART_BYTES);
-  let loaded = 0;
-  const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });
-  tell();
-  const parts = new ReadAhead(file);
+  const parts = new ReadAhead(file, 1); // opens the next ones while the threads start
   try {
-    for (let index = 0; index < file.partCount; index++) {
-      // A read yields to the message queue, so that a cancel is seen between parts.
-      const bytes = await parts.read(index, session.memoryAt(pointer, PART_BYTES));
-      throwIfAborted(signal);
+    const memory = makeMemory(build.name, plan.total_bytes, plan.total_bytes);
+    const session = await timed("start threads", startBuild(build, memory, threads - 1));
+    session.beginLoad(file.bytes, plan.context, threads, tuneThreads);
+    const pointer = session.allocate(PART_BYTES);
+    let loaded = 0;
+    const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });
+    tell();
+    const write = (name: string, bytes: number) => {
+      const written = span(name);
       session.write(pointer, bytes);
+      written();
       loaded += bytes;
       tell();
+    };
+    session.memoryAt(pointer, PART_BYTES).set(first);
+    write("first part", first.length);
+    for (let index = 1; index < file.partCount; index++) {
+      // A cancel is seen between parts, and what opens the next ones goes on.
+      await yieldToMessages();
+      throwIfAborted(signal);
+      const target = session.memoryAt(pointer, PART_BYTES);
+      write("repack part", await timed("read part", parts.read(index, target)));
     }
+    session.release(pointer);
+    return { session, opened: session.open(), plan };
   } finally {
     parts.close();
   }
-  session.release(pointer);
-  return { session, opened: session.open(), plan };
 }
 
 export async function loadFile(
@@ -231,7 +240,7 @@ export async function loadFile(
 ): Promise<Loaded> {
   const started = performance.now();
   const notices: Notice[] = [];
-  const head = readHead(file); // while the build arrives
+  const head = timed("read head", readHead(file)); // while the build arrives
   head.catch(() => {}); // the first build to need it reports what is wrong
   const { session, opened, plan, build, threads } = await withBuild(
     setup,

@@ -19,6 +19,7 @@ import { browserWorld } from "./models/download";
 import { type ModelFile, ModelLibrary, openBlob } from "./models/library";
 import { openParts } from "./models/part_store";
 import { alternatives, attention, layers, review, type Step } from "./review";
+import { span, timed } from "./spans";
 import type { WasmSession } from "./wasm_session";
 
 const HEARTBEAT_MS = 1000;
@@ -32,6 +33,7 @@ let events: MessagePort | null = null;
 let library: Promise<ModelLibrary> | null = null;
 let loaded: Loaded | null = null;
 let wanted = false; // a reply was begun since the model was loaded
+let swept = false;
 const builds = new BuildCache();
 const cancels = new Map<number, AbortController>();
 const yieldToMessages = makeYield();
@@ -62,16 +64,18 @@ function theSetup(): WorkerSetup {
 
 function theLibrary(): Promise<ModelLibrary> {
   const { baseUrl, hub } = theSetup();
-  library ??= openParts().then((store) => {
-    const opened = new ModelLibrary(baseUrl, store, browserWorld(), {
-      hub,
-      check,
-      convert: converter(builds, baseUrl),
-    });
-    void opened.sweep().catch(() => {}); // what is left over costs room, no more
-    return opened;
-  });
+  library ??= timed("open storage", openParts()).then(
+    (store) =>
+      new ModelLibrary(baseUrl, store, browserWorld(), { hub, check, convert: converter(builds, baseUrl) }),
+  );
   return library;
+}
+
+/** Once, when nobody waits for storage: what is left over costs room, no more. */
+function sweep(): void {
+  if (swept || library === null) return;
+  swept = true;
+  void library.then((models) => models.sweep()).catch(() => {});
 }
 
 /** A build that would not start, or no memory for it, is the load's to report. */
@@ -131,6 +135,7 @@ function loaderSetup({ context, threads }: WireLoadOptions): LoaderSetup {
 
 const api: WorkerApi = {
   async setUp(given, port) {
+    span("start worker", 0)();
     setup = given;
     events = port;
     setInterval(() => send({ kind: "heartbeat" }), HEARTBEAT_MS);
@@ -173,7 +178,7 @@ const api: WorkerApi = {
     cancellable(call, async (signal) => {
       const given = loaderSetup(options);
       prefetchBuild(given, builds, signal); // travels while the weights do
-      const file = await openSource(call, source, options, signal);
+      const file = await timed("find model", openSource(call, source, options, signal));
       loaded = await loadFile(file, given, builds, reporter(call), signal);
       if (source.kind === "name") {
         const models = await theLibrary();
@@ -183,7 +188,7 @@ const api: WorkerApi = {
       wanted = false;
       void warmUp(loaded.session, () => wanted, yieldToMessages);
       return loaded.info;
-    }),
+    }).finally(sweep),
 
   begin: (call, request) =>
     outcome(() => {

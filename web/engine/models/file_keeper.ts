@@ -30,9 +30,9 @@ export class FileKeeper implements Keeper {
     check?: (head: Uint8Array, fileBytes: number) => Promise<void>,
   ): Promise<FileKeeper> {
     const keeper = new FileKeeper(shelf, model, file, check);
-    const known = await Promise.all(file.parts.map((part) => part !== null && shelf.has(part.sha256)));
-    known.forEach((there, index) => {
-      if (there) keeper.#present.add(index);
+    const kept = await shelf.kept();
+    file.parts.forEach((part, index) => {
+      if (part !== null && kept.has(part.sha256)) keeper.#present.add(index);
     });
     return keeper;
   }

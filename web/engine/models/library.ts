@@ -248,7 +248,8 @@ export class ModelLibrary {
   /** Keeps what a load took, to be said before the next one. */
   async remember(id: string, memoryBytes: number): Promise<void> {
     const record = await this.#shelf.model(id);
-    if (record !== undefined) await this.#shelf.putModel({ ...record, memory_bytes: memoryBytes });
+    if (record === undefined || record.memory_bytes === memoryBytes) return;
+    await this.#shelf.putModel({ ...record, memory_bytes: memoryBytes });
   }
 
   storage(): Promise<StorageState> {
@@ -411,8 +412,8 @@ export class ModelLibrary {
   }
 
   async #isThere(file: FileRecord): Promise<boolean> {
-    const there = await Promise.all(file.parts.map((part) => part !== null && this.#shelf.has(part.sha256)));
-    return there.every(Boolean);
+    const kept = await this.#shelf.kept();
+    return file.parts.every((part) => part !== null && kept.has(part.sha256));
   }
 
   #partedFile({ name, bytes, parts }: FileRecord): PartedFile {

@@ -2,14 +2,16 @@
 // milliseconds, in which a load repacks. What a part is and where it lies is library.ts's.
 import type { OpenedPart, PartedFile } from "./library";
 
-const AHEAD = 4; // as many turns of the message queue as opening takes
+const AHEAD = 4; // opening takes three turns of the message queue, and a load takes one between two parts
 
 export class ReadAhead {
   readonly #file: PartedFile;
   readonly #opened = new Map<number, Promise<OpenedPart>>();
 
-  constructor(file: PartedFile) {
+  /** Begins to open parts, `first` being the first that is wanted. */
+  constructor(file: PartedFile, first = 0) {
     this.#file = file;
+    this.#openFrom(first);
   }
 
   /** Reads part `index` into `target` and says how many bytes it has. */
@@ -34,14 +36,18 @@ export class ReadAhead {
   }
 
   #take(index: number): Promise<OpenedPart> {
+    this.#openFrom(index);
+    const opening = this.#opened.get(index) ?? this.#file.open(index);
+    this.#opened.delete(index);
+    return opening;
+  }
+
+  #openFrom(index: number): void {
     for (let next = index; next < Math.min(index + AHEAD, this.#file.partCount); next++) {
       if (this.#opened.has(next)) continue;
       const opening = this.#file.open(next);
       opening.catch(() => {}); // whoever reads it hears of it
       this.#opened.set(next, opening);
     }
-    const opening = this.#opened.get(index) ?? this.#file.open(index);
-    this.#opened.delete(index);
-    return opening;
   }
 }

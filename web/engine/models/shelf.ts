@@ -76,6 +76,12 @@ export class Shelf {
     return false;
   }
 
+  /** The SHA-256 of every part that is there. */
+  async kept(): Promise<ReadonlySet<string>> {
+    const records = await Promise.all(this.#places().map(([, place]) => place.parts()));
+    return new Set(records.flat().map(({ sha256 }) => sha256));
+  }
+
   /** Bytes of a part that outlive this worker, 0 when it is not there. */
   async storedBytes(sha256: string): Promise<number> {
     return (await this.#records.part(sha256))?.bytes ?? 0;
@@ -202,12 +208,14 @@ export class Shelf {
 
   /** Deletes parts without a model and bytes without a part: what is left when a tab dies between two writes. */
   async sweep(): Promise<void> {
+    const names = await this.#parts.names(); // before the records: what is written meanwhile is not among them
+    const known = new Set((await this.#records.parts()).map(({ sha256 }) => sha256));
     const used = new Set((await this.models()).flatMap(partsOf).map(({ sha256 }) => sha256));
-    for (const { sha256 } of await this.#records.parts()) {
+    for (const sha256 of known) {
       if (!used.has(sha256)) await this.forget(sha256);
     }
-    for (const name of await this.#parts.names()) {
-      if ((await this.#records.part(name)) === undefined) await this.#parts.remove(name).catch(() => {});
+    for (const name of names) {
+      if (!known.has(name)) await this.#parts.remove(name).catch(() => {});
     }
   }
 

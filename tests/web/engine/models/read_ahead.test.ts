@@ -67,3 +67,16 @@ test("a part that cannot be opened fails its own reading, not the one before", a
   parts.close();
   expect(file.closed).toEqual([0, 1]);
 });
+
+test("what comes before the first part that is wanted is not opened", async () => {
+  const file = new FakeFile(3);
+  const parts = new ReadAhead(file, 1);
+  expect(file.opened).toEqual([1, 2]);
+  const target = new Uint8Array(1);
+  await parts.read(1, target);
+  expect(target[0]).toBe(1);
+  parts.close();
+  await Promise.resolve();
+  await Promise.resolve();
+  expect(file.closed).toEqual([1, 2]);
+});
