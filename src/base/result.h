@@ -95,6 +95,12 @@ inline Error MakeError(Code code, std::string message, uint64_t offset = kNoOffs
   return Error{code, offset, std::move(message)};
 }
 
+// The same error, its message led by the name of the file that it is in.
+inline Error InFile(std::string_view file, Error error) {
+  error.message = std::string(file) + ": " + error.message;
+  return error;
+}
+
 }  // namespace parley
 
 // A broken invariant of our own, never a reaction to input. Test files include Catch2 first and

@@ -3,9 +3,9 @@
 #include "chat/session.h"
 
 #include <algorithm>
-#include <chrono>
 #include <optional>
 
+#include "base/clock.h"
 #include "chat/cached_model.h"
 #include "chat/drafts.h"
 #include "chat/reply_text.h"
@@ -17,11 +17,6 @@ namespace {
 constexpr uint32_t kMaxPrefillStep = 64;    // tokens
 constexpr uint32_t kFirstPrefillStep = 16;  // tokens: until the model's speed is known
 constexpr double kPrefillStepMs = 100;
-
-double NowMs() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double, std::milli>(Clock::now().time_since_epoch()).count();
-}
 
 // A prompt ready to run.
 struct Prompt {

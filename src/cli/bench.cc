@@ -1,12 +1,12 @@
 // `parley bench`: tokens a second of prefill and decode, medians over several runs, on random
 // tokens.
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
 
 #include "base/buffer.h"
+#include "base/clock.h"
 #include "base/json_writer.h"
 #include "base/rng.h"
 #include "cli/commands.h"
@@ -14,11 +14,6 @@
 
 namespace parley {
 namespace {
-
-double NowMs() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double, std::milli>(Clock::now().time_since_epoch()).count();
-}
 
 double Median(std::vector<double> values) {
   std::sort(values.begin(), values.end());

@@ -5,6 +5,8 @@
 
 #include <chrono>
 
+#include "base/clock.h"
+
 namespace parley {
 namespace {
 
@@ -41,11 +43,6 @@ constexpr SamplingFlag kFlags[] = {
     {"logprobs", "logprobs", "N", "log-probabilities with N alternatives, 0 to 20"},
     {"top-logprobs", "top_logprobs", "N", "the same as logprobs"},
 };
-
-double NowMs() {
-  using Clock = std::chrono::steady_clock;
-  return std::chrono::duration<double, std::milli>(Clock::now().time_since_epoch()).count();
-}
 
 }  // namespace
 

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr uint64_t kMaxTextBytes = 64 << 20;
+constexpr uint64_t kMaxFileBytes = 64 << 20;
 
 bool Exists(const fs::path& path) {
   std::error_code error;
@@ -31,7 +31,7 @@ Result<std::vector<std::string>> WeightNames(const fs::path& root) {
                                                "code and is not read"
                                              : ""));
   }
-  TRY_ASSIGN(const std::string text, ReadWholeFile(index.string(), kMaxTextBytes));
+  TRY_ASSIGN(const std::string text, ReadWholeFile(index.string(), kMaxFileBytes));
   return ReadShardNames(text);
 }
 
@@ -62,7 +62,7 @@ Result<ModelFolder> OpenModelFolder(const std::string& path) {
   for (const char* file : kHfTextFiles) {
     folder.texts.emplace_back();
     if (!Exists(root / file)) continue;
-    TRY_ASSIGN(folder.texts.back(), ReadWholeFile((root / file).string(), kMaxTextBytes));
+    TRY_ASSIGN(folder.texts.back(), ReadWholeFile((root / file).string(), kMaxFileBytes));
   }
   TRY_ASSIGN(folder.weight_names, WeightNames(root));
   for (const std::string& name : folder.weight_names) {

@@ -21,15 +21,14 @@ namespace {
 // stand far above any model that Parley can run and keep what a bad file can make us allocate
 // small.
 constexpr uint64_t kMaxEntries = 1 << 16;
-constexpr uint64_t kMaxTensors = 1 << 16;
 constexpr uint64_t kMaxKeyBytes = (1 << 16) - 1;
 constexpr uint64_t kMaxTensorNameBytes = 64;
 constexpr uint64_t kMaxStringBytes = 1 << 20;
 constexpr uint64_t kMaxArrayCount = 1 << 22;
-constexpr uint64_t kMaxHeaderBytes = 64 << 20;
+constexpr uint64_t kMaxMetadataBytes = 64 << 20;
 
-constexpr uint64_t kMinEntryBytes = 8 + 1 + 4 + 1;           // one-byte key, one-byte value
-constexpr uint64_t kMinTensorBytes = 8 + 1 + 4 + 8 + 4 + 8;  // one-byte name, one dimension
+constexpr uint64_t kMinEntryBytes = 8 + 1 + 4 + 1;         // one-byte key, one-byte value
+constexpr uint64_t kMinInfoBytes = 8 + 1 + 4 + 8 + 4 + 8;  // one-byte name, one dimension
 
 constexpr uint64_t kDefaultAlignment = 32;
 constexpr uint64_t kMinAlignment = 8;
@@ -135,7 +134,7 @@ Status GgufParser::ParseCounts() {
                                    "; versions 2 and 3 are read",
                      version_offset);
   }
-  TRY_ASSIGN(const uint64_t n_tensors, ParseCount("tensors", kMinTensorBytes, kMaxTensors));
+  TRY_ASSIGN(const uint64_t n_tensors, ParseCount("tensors", kMinInfoBytes, kMaxTensors));
   TRY_ASSIGN(const uint64_t n_entries, ParseCount("metadata entries", kMinEntryBytes, kMaxEntries));
   TRY_ASSIGN(header_.entries_, Buffer<GgufHeader::Entry>::Make(n_entries, "metadata entries"));
   TRY_ASSIGN(header_.tensors_, Buffer<TensorInfo>::Make(n_tensors, "the tensor table"));
@@ -191,9 +190,9 @@ Status GgufParser::ParseEntry(GgufHeader::Entry* entry) {
     }
   }
   entry->bytes = reader_.offset() - entry->offset;
-  if (reader_.offset() > kMaxHeaderBytes) {
+  if (reader_.offset() > kMaxMetadataBytes) {
     return MakeError(Code::kLimit,
-                     "metadata of more than " + std::to_string(kMaxHeaderBytes) + " bytes",
+                     "metadata of more than " + std::to_string(kMaxMetadataBytes) + " bytes",
                      entry->offset);
   }
   return {};

@@ -110,11 +110,6 @@ class ShardNamesHandler final : public JsonHandler {
   std::vector<std::string> names_;
 };
 
-Error InFile(const char* file, Error error) {
-  error.message = std::string(file) + ": " + error.message;
-  return error;
-}
-
 }  // namespace
 
 Result<HfConfig> ReadHfConfig(std::string_view config_json) {

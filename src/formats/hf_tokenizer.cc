@@ -21,11 +21,6 @@ constexpr uint64_t kMaxTokens = 1 << 20;
 constexpr uint64_t kMinTokenBytes = 5;  // "":0,
 constexpr uint64_t kMaxSpecialNames = 4096;
 
-Error InFile(const char* file, Error error) {
-  error.message = std::string(file) + ": " + error.message;
-  return error;
-}
-
 // {"token": id, ...}
 class VocabularyHandler final : public JsonHandler {
  public:

@@ -14,7 +14,6 @@ namespace parley {
 namespace {
 
 constexpr uint64_t kMaxHeaderBytes = 16 << 20;
-constexpr uint64_t kMaxTensors = 1 << 16;
 constexpr uint64_t kMaxValues = 1 << 20;  // of the JSON, keys included
 constexpr uint64_t kMinTensorBytes = 46;  // "":{"dtype":"","shape":[],"data_offsets":[,]}
 constexpr uint64_t kMaxExactInteger = uint64_t{1} << 53;  // what every JSON reader reads alike
@@ -38,7 +37,7 @@ const DType* FindType(std::string_view name) {
   return nullptr;
 }
 
-std::string Quoted(std::string_view name) { return "tensor '" + std::string(name) + "'"; }
+std::string Label(std::string_view name) { return "tensor '" + std::string(name) + "'"; }
 
 }  // namespace
 
@@ -135,7 +134,7 @@ class SafetensorsParser final : public JsonHandler {
     if (type == nullptr) {
       return MakeError(
           Code::kBadType,
-          Quoted(current().name) + ": unknown dtype '" + std::string(value.string) + "'",
+          Label(current().name) + ": unknown dtype '" + std::string(value.string) + "'",
           value.offset);
     }
     current().type = *type;
@@ -154,7 +153,7 @@ class SafetensorsParser final : public JsonHandler {
   Status OnDimension(const JsonPath& path, const JsonValue& value) {
     TensorInfo& tensor = current();
     if (tensor.n_dims == kMaxDims) {
-      return MakeError(Code::kBadShape, Quoted(tensor.name) + ": more than 4 dimensions",
+      return MakeError(Code::kBadShape, Label(tensor.name) + ": more than 4 dimensions",
                        value.offset);
     }
     return ReadInteger(path, value, &tensor.shape[tensor.n_dims++]);
@@ -167,7 +166,7 @@ class SafetensorsParser final : public JsonHandler {
 
   Status EndTensor(uint64_t offset) {
     TensorInfo& tensor = current();
-    const std::string label = Quoted(tensor.name);
+    const std::string label = Label(tensor.name);
     if (seen_ != kAll || n_offsets_ != 2) {
       return MakeError(Code::kBadJson, label + ": dtype, shape and two data_offsets expected",
                        offset);
@@ -220,7 +219,7 @@ class SafetensorsParser final : public JsonHandler {
     for (size_t i = 1; i < order.size(); ++i) {
       const Record& record = records[order[i]];
       if (record.tensor.name == records[order[i - 1]].tensor.name) {
-        return MakeError(Code::kDuplicate, Quoted(record.tensor.name) + " appears twice",
+        return MakeError(Code::kDuplicate, Label(record.tensor.name) + " appears twice",
                          record.json_offset);
       }
     }
@@ -238,7 +237,7 @@ class SafetensorsParser final : public JsonHandler {
       if (tensor.offset != expected) {
         const char* problem =
             tensor.offset < expected ? ": overlaps the one before" : ": leaves a hole before it";
-        return MakeError(Code::kBadOffset, Quoted(tensor.name) + problem, record.json_offset);
+        return MakeError(Code::kBadOffset, Label(tensor.name) + problem, record.json_offset);
       }
       expected += tensor.bytes;
       tensor.offset += data_begin_;

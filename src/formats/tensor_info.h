@@ -10,6 +10,7 @@
 namespace parley {
 
 inline constexpr uint32_t kMaxDims = 4;
+inline constexpr uint64_t kMaxTensors = 1 << 16;  // far above any model that Parley can run
 
 struct TensorInfo {
   std::string_view name;  // view into the header that was parsed

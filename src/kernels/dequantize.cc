@@ -4,12 +4,11 @@
 
 #include "base/half.h"
 #include "base/result.h"
+#include "kernels/kernels.h"
 #include "kernels/quantize.h"
 
 namespace parley {
 namespace {
-
-constexpr uint32_t kBlock = 32;  // values a block of Q4_0 to Q8_0 and IQ4_NL
 
 uint16_t Load16(const uint8_t* bytes) {
   uint16_t value;

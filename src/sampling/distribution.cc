@@ -2,17 +2,10 @@
 #include "sampling/distribution.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "base/math.h"
 
 namespace parley {
-namespace {
-
-constexpr double kMasked = -std::numeric_limits<double>::infinity();
-
-}  // namespace
-
 double LogSumExp(std::span<const float> logits) {
   const float greatest = *std::max_element(logits.begin(), logits.end());
   if (greatest == kMasked) return kMasked;

@@ -4,9 +4,13 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <span>
 
 namespace parley {
+
+// The logit of a token that cannot be chosen.
+inline constexpr double kMasked = -std::numeric_limits<double>::infinity();
 
 // How a token was found by what predicted it.
 struct TokenScore {

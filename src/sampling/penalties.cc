@@ -2,12 +2,12 @@
 #include "sampling/penalties.h"
 
 #include <algorithm>
-#include <limits>
+
+#include "sampling/distribution.h"
 
 namespace parley {
 namespace {
 
-constexpr double kMasked = -std::numeric_limits<double>::infinity();
 // Keeps a score finite when a penalty close to 0 divides it.
 constexpr double kLargestScore = 1e300;
 

@@ -15,7 +15,6 @@ namespace parley {
 namespace {
 
 constexpr size_t kMostAlternatives = 20;  // top_logprobs goes to 20 (options.h)
-constexpr double kMasked = -std::numeric_limits<double>::infinity();
 
 // The id of the greatest score, the lowest of them when several are equal; -1 when all are masked.
 template <typename T>

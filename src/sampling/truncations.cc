@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "base/math.h"
+#include "sampling/distribution.h"
 
 namespace parley {
 namespace {
@@ -22,7 +22,7 @@ double SumOfWeights(std::span<const Candidate> candidates) {
 std::span<Candidate> AllCandidates(std::span<const double> scores, std::span<Candidate> room) {
   size_t count = 0;
   for (size_t id = 0; id < scores.size(); ++id) {
-    if (scores[id] == -std::numeric_limits<double>::infinity()) continue;
+    if (scores[id] == kMasked) continue;
     room[count++] = {.score = scores[id], .id = static_cast<int32_t>(id)};
   }
   return room.first(count);
@@ -31,7 +31,7 @@ std::span<Candidate> AllCandidates(std::span<const double> scores, std::span<Can
 std::span<Candidate> TopK(std::span<const double> scores, std::span<Candidate> room) {
   // A heap of the best so far with the worst of them in front: most ids cost one comparison. Ids
   // come in ascending order, so one that merely equals the worst loses to it.
-  double worst = -std::numeric_limits<double>::infinity();
+  double worst = kMasked;
   size_t count = 0;
   for (size_t id = 0; id < scores.size(); ++id) {
     if (scores[id] <= worst) continue;
@@ -49,7 +49,7 @@ std::span<Candidate> TopK(std::span<const double> scores, std::span<Candidate> r
 }
 
 void Weigh(double temperature, std::span<Candidate> candidates) {
-  double best = -std::numeric_limits<double>::infinity();
+  double best = kMasked;
   for (const Candidate& candidate : candidates) best = std::max(best, candidate.score);
   for (Candidate& candidate : candidates) {
     candidate.score = (candidate.score - best) / temperature;

@@ -11,10 +11,6 @@ namespace {
 
 constexpr uint32_t kNone = MergeTable::kNone;
 
-// Half full and well mixed, runs of 256 occupied slots have a probability below 1e-20: only pairs
-// chosen to collide reach it, and they must not make loading slow.
-constexpr uint32_t kMaxProbes = 256;
-
 // Stafford's variant 13 of the finaliser of MurmurHash3.
 uint64_t HashPair(uint32_t left, uint32_t right) {
   uint64_t x = uint64_t{left} << 32 | right;

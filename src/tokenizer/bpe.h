@@ -10,6 +10,10 @@
 
 namespace parley {
 
+// Of a hash table. Half full and well mixed, runs of 256 occupied slots have a probability below
+// 1e-20: only keys chosen to collide reach it, and they must not make loading slow.
+inline constexpr uint32_t kMaxProbes = 256;
+
 // Which pairs merge, into what, and how early: an open-addressing hash table of (left, right) ->
 // rank.
 class MergeTable {

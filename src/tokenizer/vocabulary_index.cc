@@ -4,10 +4,10 @@
 #include <bit>
 #include <string>
 
+#include "tokenizer/bpe.h"
+
 namespace parley {
 namespace {
-
-constexpr uint32_t kMaxProbes = 256;  // see bpe.cc
 
 // FNV-1a, 64 bits, folded once so that its low bits are as good as its high ones.
 size_t Hash(std::string_view text) {

@@ -94,12 +94,12 @@ struct Shown {
   Code error = Code::kOk;
 };
 
-struct Fixture {
+struct DraftsFixture {
   ToldSession* told = nullptr;
   std::unique_ptr<Session> session;
   GenerationOptions options;
 
-  Fixture() {
+  DraftsFixture() {
     auto inner = std::make_unique<ToldSession>();
     told = inner.get();
     session = MakeDraftingSession(std::move(inner));
@@ -140,7 +140,7 @@ const std::vector<Message> kSecondQuestion = {
     {Role::kUser, "Well?"}, {Role::kAssistant, "Yes."}, {Role::kUser, "And?"}};
 
 TEST_CASE("drafts: without best_of and retries each token comes at once, as asked") {
-  Fixture f;
+  DraftsFixture f;
   f.told->replies[10] = {{1, "Yes", -1}, {2, ".", -1}};
   const Shown shown = f.Chat(kQuestion);
   CHECK(shown.text == "Yes.");
@@ -151,7 +151,7 @@ TEST_CASE("drafts: without best_of and retries each token comes at once, as aske
 }
 
 TEST_CASE("drafts: best_of keeps the highest mean log-probability, the first of equals") {
-  Fixture f;
+  DraftsFixture f;
   f.options.best_of = 4;
   // Sums -2, -2.7, -0.9, -0.9; means -2, -0.9, -0.9, -0.9: length decides between the first two.
   f.told->replies[10] = {{1, "a", -2}};
@@ -170,7 +170,7 @@ TEST_CASE("drafts: best_of keeps the highest mean log-probability, the first of 
 }
 
 TEST_CASE("drafts: try k draws with seed + k, which begins again after 2^53 - 1") {
-  Fixture f;
+  DraftsFixture f;
   f.options.best_of = 2;
   f.options.seed = (uint64_t{1} << 53) - 1;
   f.told->replies[f.options.seed] = {{1, "a", -2}};
@@ -179,7 +179,7 @@ TEST_CASE("drafts: try k draws with seed + k, which begins again after 2^53 - 1"
 }
 
 TEST_CASE("drafts: a reply that repeats an earlier one, or says nothing, is written again") {
-  Fixture f;
+  DraftsFixture f;
   f.options.retry_repeats = 3;
   f.told->replies[10] = {{1, " Yes.\n", -0.1}};
   f.told->replies[11] = {{2, " ", -0.1}};
@@ -191,7 +191,7 @@ TEST_CASE("drafts: a reply that repeats an earlier one, or says nothing, is writ
 }
 
 TEST_CASE("drafts: when every try repeats, the most probable stands") {
-  Fixture f;
+  DraftsFixture f;
   f.options.retry_repeats = 1;
   f.told->replies[10] = {{1, "Yes.", -0.3}};
   f.told->replies[11] = {{2, "Yes.", -0.2}};
@@ -199,7 +199,7 @@ TEST_CASE("drafts: when every try repeats, the most probable stands") {
 }
 
 TEST_CASE("drafts: a reply that is continued is compared whole") {
-  Fixture f;
+  DraftsFixture f;
   f.options.retry_repeats = 1;
   f.told->replies[10] = {{1, "s.", -0.1}};
   f.told->replies[11] = {{2, "t.", -4}};
@@ -209,7 +209,7 @@ TEST_CASE("drafts: a reply that is continued is compared whole") {
 }
 
 TEST_CASE("drafts: a reply is given as it comes once no earlier one begins so") {
-  Fixture f;
+  DraftsFixture f;
   f.options.retry_repeats = 1;
   f.told->replies[10] = {{1, " Y", -1}, {2, "es", -1}, {3, ", no", -1}, {4, "!", -1}};
   REQUIRE(f.session->BeginChat(kSecondQuestion, f.options).ok());
@@ -232,7 +232,7 @@ TEST_CASE("drafts: a reply is given as it comes once no earlier one begins so") 
 }
 
 TEST_CASE("drafts: cancelled while it is given as it comes, a reply keeps the words so far") {
-  Fixture f;
+  DraftsFixture f;
   f.options.retry_repeats = 1;
   f.told->replies[10] = {{1, "Y", -1}, {2, "o", -1}, {3, "!", -1}};
   REQUIRE(f.session->BeginChat(kSecondQuestion, f.options).ok());
@@ -246,7 +246,7 @@ TEST_CASE("drafts: cancelled while it is given as it comes, a reply keeps the wo
 }
 
 TEST_CASE("drafts: greedy tries are all the same, so there is one") {
-  Fixture f;
+  DraftsFixture f;
   f.options.retry_repeats = 3;
   f.options.temperature = 0;
   f.told->replies[10] = {{1, "Yes.", -0.1}};
@@ -258,7 +258,7 @@ TEST_CASE("drafts: greedy tries are all the same, so there is one") {
 TEST_CASE(
     "drafts: cancelled while tries are written, nothing is shown; while the kept one is, its words "
     "so far") {
-  Fixture f;
+  DraftsFixture f;
   f.options.best_of = 2;
   f.told->replies[10] = {{1, "a", -1}, {2, "b", -1}};
   f.told->replies[11] = {{3, "c", -2}};
@@ -280,7 +280,7 @@ TEST_CASE(
 }
 
 TEST_CASE("drafts: an error in a later try is the reply's") {
-  Fixture f;
+  DraftsFixture f;
   f.options.best_of = 2;
   f.told->replies[10] = {{1, "a", -1}};
   f.told->refuses_from_second = Code::kKernelsChanged;

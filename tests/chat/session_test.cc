@@ -86,14 +86,14 @@ struct Reply {
   Code error = Code::kOk;
 };
 
-struct Fixture {
+struct SessionFixture {
   std::unique_ptr<Tokenizer> tokenizer;
   int32_t eos, user, assistant;
   std::unique_ptr<ScriptedModel> model;
   std::unique_ptr<Session> session;
   GenerationOptions options;
 
-  explicit Fixture(uint32_t context = 1000, ChatFormat format = ChatFormat::kRoleTokens) {
+  explicit SessionFixture(uint32_t context = 1000, ChatFormat format = ChatFormat::kRoleTokens) {
     TestVocabulary vocabulary = ByteVocabulary();
     eos = vocabulary.AddSpecial("<|endoftext|>");
     user = vocabulary.AddSpecial("<|user|>");
@@ -159,7 +159,7 @@ struct Fixture {
 };
 
 TEST_CASE("A completion gives the model's tokens until the end-of-text token") {
-  Fixture f;
+  SessionFixture f;
   const Reply reply = f.Complete("Once", " upon");
   CHECK(reply.text == " upon");
   CHECK(reply.reason == FinishReason::kStop);
@@ -174,7 +174,7 @@ TEST_CASE("A completion gives the model's tokens until the end-of-text token") {
 }
 
 TEST_CASE("Prefill goes in steps of at most 64 tokens and says how far it is") {
-  Fixture f;
+  SessionFixture f;
   const Reply reply = f.Complete(std::string(300, 'x'), "y");
   CHECK(*std::max_element(f.model->steps.begin(), f.model->steps.end()) <= 64);
   CHECK(reply.prefilled.size() > 4);
@@ -183,14 +183,14 @@ TEST_CASE("Prefill goes in steps of at most 64 tokens and says how far it is") {
 }
 
 TEST_CASE("A slow model gets prefill steps of about 100 ms") {
-  Fixture f;
+  SessionFixture f;
   f.model->ms_per_token = 4;
   f.Complete(std::string(80, 'x'), "y");
   for (size_t i = 1; i < f.model->steps.size(); ++i) CHECK(f.model->steps[i] <= 25);
 }
 
 TEST_CASE("A second turn runs only its own tokens") {
-  Fixture f;
+  SessionFixture f;
   std::vector<Message> messages = {{Role::kUser, "Hi!"}};
   const Reply first = f.Chat(messages, "Hello.<|user|>");
   CHECK(first.text == "Hello.");
@@ -212,7 +212,7 @@ TEST_CASE("A second turn runs only its own tokens") {
 }
 
 TEST_CASE("The same prompt again runs its last token only") {
-  Fixture f;
+  SessionFixture f;
   f.Complete("abcdef", "x");
   f.Complete("abcdef", "y");
   CHECK(f.session->usage().cached_tokens == 5);
@@ -222,7 +222,7 @@ TEST_CASE("The same prompt again runs its last token only") {
 }
 
 TEST_CASE("I1: a reply that meets the end of the context stops with length") {
-  Fixture f(16);
+  SessionFixture f(16);
   const Reply reply = f.Complete("12345", std::string(100, 'x'));
   CHECK(reply.reason == FinishReason::kLength);
   CHECK(reply.ids.size() == 11);
@@ -231,7 +231,7 @@ TEST_CASE("I1: a reply that meets the end of the context stops with length") {
 }
 
 TEST_CASE("I1: a prompt without room for a reply is CONTEXT_FULL, and the session goes on") {
-  Fixture f(16);
+  SessionFixture f(16);
   f.model->Say({});
   const Status status = f.session->BeginCompletion(std::string(16, 'x'), false, f.options);
   CHECK(status.error().code == Code::kContextFull);
@@ -241,7 +241,7 @@ TEST_CASE("I1: a prompt without room for a reply is CONTEXT_FULL, and the sessio
 
 TEST_CASE(
     "max_tokens and max_length stop with length; an end token in the last place stops with stop") {
-  Fixture f;
+  SessionFixture f;
   f.options.max_tokens = 3;
   Reply reply = f.Complete("12345", "abcdef");
   CHECK(reply.text == "abc");
@@ -256,7 +256,7 @@ TEST_CASE(
 
 TEST_CASE(
     "I2: bad options and a prompt at or over max_length are BAD_ARG and leave the session usable") {
-  Fixture f;
+  SessionFixture f;
   f.Complete("abc", "d");
   const auto code = [&](auto change) {
     GenerationOptions options = f.options;
@@ -278,7 +278,7 @@ TEST_CASE(
 }
 
 TEST_CASE("I3: logits that are no numbers end the reply; the cache stays and the session goes on") {
-  Fixture f;
+  SessionFixture f;
   f.Complete("abcdef", "xyz");
   f.model->Say(f.Ids("more"));
   f.model->poisoned = true;
@@ -291,13 +291,13 @@ TEST_CASE("I3: logits that are no numbers end the reply; the cache stays and the
 }
 
 TEST_CASE("I4: an empty prompt starts from the end-of-text token") {
-  Fixture f;
+  SessionFixture f;
   CHECK(f.Complete("", "hello").text == "hello");
   CHECK(std::ranges::equal(f.session->prompt_ids(), std::vector<int32_t>{f.eos}));
 }
 
 TEST_CASE("I5: cancelling stops at the next step, in prefill and in decode, and keeps the text") {
-  Fixture f;
+  SessionFixture f;
   f.model->Say(f.Ids("abcdef"));
   REQUIRE(f.session->BeginCompletion(std::string(200, 'x'), false, f.options).ok());
   CHECK(f.session->Next().kind == Event::Kind::kPrefill);
@@ -327,7 +327,7 @@ TEST_CASE("I5: cancelling stops at the next step, in prefill and in decode, and 
 }
 
 TEST_CASE("Beginning again drops a running reply") {
-  Fixture f;
+  SessionFixture f;
   f.model->Say(f.Ids("abcdef"));
   REQUIRE(f.session->BeginCompletion("12", false, f.options).ok());
   f.session->Next();
@@ -337,14 +337,14 @@ TEST_CASE("Beginning again drops a running reply") {
 }
 
 TEST_CASE("T5: a character split between tokens is shown whole") {
-  Fixture f;
+  SessionFixture f;
   const Reply reply = f.Complete("x", "a你🙂b");
   CHECK(reply.ids.size() == 1 + 3 + 4 + 1 + 1);
   CHECK(reply.pieces == std::vector<std::string>{"a", "你", "🙂", "b"});
 }
 
 TEST_CASE("T5: bytes that never become a character are U+FFFD, as decoding all ids gives") {
-  Fixture f;
+  SessionFixture f;
   const std::vector<int32_t> moon = f.Ids("月");
   std::vector<int32_t> script = {moon[0], moon[1], f.Ids("z")[0], moon[0]};
   f.model->Say(script);
@@ -355,7 +355,7 @@ TEST_CASE("T5: bytes that never become a character are U+FFFD, as decoding all i
 }
 
 TEST_CASE("A stop text is cut from the text, across tokens; its tokens stay in ids") {
-  Fixture f;
+  SessionFixture f;
   f.options.stop = {"END", "\n\n"};
   const Reply reply = f.Complete("x", "some EN text\nEND more");
   CHECK(reply.text == "some EN text\n");
@@ -367,7 +367,7 @@ TEST_CASE("A stop text is cut from the text, across tokens; its tokens stay in i
 }
 
 TEST_CASE("Stop token ids stop, and are not text") {
-  Fixture f;
+  SessionFixture f;
   f.options.stop_token_ids = {f.Ids("!")[0]};
   const Reply reply = f.Complete("x", "Hey! You");
   CHECK(reply.text == "Hey");
@@ -376,7 +376,7 @@ TEST_CASE("Stop token ids stop, and are not text") {
 }
 
 TEST_CASE("ignore_eos goes on past the end token, which is no text") {
-  Fixture f;
+  SessionFixture f;
   f.options.ignore_eos = true;
   f.options.max_tokens = 6;
   const Reply reply = f.Complete("x", "ab<|endoftext|>cd");
@@ -386,7 +386,7 @@ TEST_CASE("ignore_eos goes on past the end token, which is no text") {
 }
 
 TEST_CASE("min_tokens keeps end tokens away") {
-  Fixture f;
+  SessionFixture f;
   f.options.min_tokens = 3;
   const Reply reply = f.Complete("x", "<|endoftext|><|endoftext|><|endoftext|>");
   // Equal logits besides: the lowest id.
@@ -394,7 +394,7 @@ TEST_CASE("min_tokens keeps end tokens away") {
 }
 
 TEST_CASE("Penalties see words, not role tokens, of prompt and reply") {
-  Fixture f;
+  SessionFixture f;
   f.options.no_repeat_ngram_size = 1;
   // Every word of the prompt is banned, so that the scripted "a" gives way to the lowest id that is
   // free, '"'.
@@ -404,7 +404,7 @@ TEST_CASE("Penalties see words, not role tokens, of prompt and reply") {
 }
 
 TEST_CASE("T6: special tokens in a prompt are text unless asked for") {
-  Fixture f;
+  SessionFixture f;
   f.Complete("<|user|>", "x");
   CHECK(f.session->prompt_ids().size() == 8);
   f.Complete("<|user|>", "x", true);
@@ -412,7 +412,7 @@ TEST_CASE("T6: special tokens in a prompt are text unless asked for") {
 }
 
 TEST_CASE("Log-probabilities come with each token when asked for") {
-  Fixture f;
+  SessionFixture f;
   f.options.top_logprobs = 2;
   f.options.logit_bias = {{f.Ids("z")[0], 100}};  // log-probabilities are of the raw logits
   f.model->Say(f.Ids("a"));
@@ -430,7 +430,7 @@ TEST_CASE("Log-probabilities come with each token when asked for") {
 }
 
 TEST_CASE("transcript: the space before a reply is layout, a continued reply's is not") {
-  Fixture f(1000, ChatFormat::kTranscript);
+  SessionFixture f(1000, ChatFormat::kTranscript);
   CHECK(f.Chat({{Role::kUser, "Hi"}}, " Hello.\nUser: x").text == "Hello.");
   CHECK(f.Chat({{Role::kUser, "Hi"}}, "Hello.\n\nx").text == "Hello.");
   CHECK(f.Chat({{Role::kUser, "Hi"}, {Role::kAssistant, "Hel"}}, " lo\n\n").text == " lo");
@@ -450,7 +450,7 @@ TEST_CASE(
 }
 
 TEST_CASE("A long conversation loses whole oldest exchanges and says which") {
-  Fixture f(64);
+  SessionFixture f(64);
   f.options.max_tokens = 8;
   const std::vector<Message> messages = {{Role::kUser, "11111111111"},
                                          {Role::kAssistant, "2222222222"},
@@ -470,7 +470,7 @@ TEST_CASE("A long conversation loses whole oldest exchanges and says which") {
 }
 
 TEST_CASE("CONTEXT_FULL when the last message alone does not fit; what was there stays") {
-  Fixture f(64);
+  SessionFixture f(64);
   f.Chat({{Role::kUser, "Hi"}}, "ok");
   const uint32_t length = f.model->length();
   const std::string content(60, 'x');
@@ -481,7 +481,7 @@ TEST_CASE("CONTEXT_FULL when the last message alone does not fit; what was there
 }
 
 TEST_CASE("add_bos puts the beginning token first, once") {
-  Fixture f;
+  SessionFixture f;
   SessionModel parts;
   parts.model = f.model.get();
   parts.tokenizer = f.tokenizer.get();

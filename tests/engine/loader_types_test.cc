@@ -71,7 +71,7 @@ TestModel Model(DType type, bool stored) {
   return model;
 }
 
-std::vector<uint32_t> Logits(Engine* engine) {
+std::vector<uint32_t> LogitBits(Engine* engine) {
   const std::vector<int32_t> tokens = {1, 2, 3};
   std::vector<float> logits(engine->model->config().vocab_size);
   REQUIRE(engine->model->Forward(tokens, LogitsOf::kLast, logits).ok());
@@ -87,7 +87,7 @@ TEST_CASE("each type loads, in pieces of any size and as planned, as its values 
     INFO(c.name);
     const auto values = LoadPieces(Model(c.type, false).Build(), 100000);
     REQUIRE(values.ok());
-    const std::vector<uint32_t> expected = Logits(values->get());
+    const std::vector<uint32_t> expected = LogitBits(values->get());
     const std::vector<uint8_t> file = Model(c.type, true).Build();
     for (const size_t piece : {size_t{997}, file.size()}) {
       const uint64_t before = parley::GetAllocationCounts().live_bytes;
@@ -99,7 +99,7 @@ TEST_CASE("each type loads, in pieces of any size and as planned, as its values 
       CHECK(peak <= (*engine)->plan.total_bytes);
       CHECK((*engine)->plan.quantization == c.name);
       CHECK((*engine)->plan.note == std::string(c.name) + " becomes Q8_0");
-      CHECK(Logits(engine->get()) == expected);
+      CHECK(LogitBits(engine->get()) == expected);
     }
   }
 }

@@ -54,9 +54,9 @@ TEST_CASE("what is planned is enough, and not 15% too much") {
   // Large enough that weights, cache and scratch outweigh what every program takes; their shares
   // differ by model.
 #ifdef PARLEY_THREADS
-  constexpr uint32_t kThreads = 2;
+  constexpr uint32_t kPlannedThreads = 2;
 #else
-  constexpr uint32_t kThreads = 1;
+  constexpr uint32_t kPlannedThreads = 1;
 #endif
   for (const TestModel& model :
        {TestModel{.n_layers = 8, .width = 384, .n_heads = 6, .context = 512, .vocab = 8192},
@@ -69,7 +69,7 @@ TEST_CASE("what is planned is enough, and not 15% too much") {
     const std::vector<uint8_t> file = model.Build();
     const uint64_t before = parley::GetAllocationCounts().live_bytes;
     parley::ResetAllocationPeak();
-    auto engine = parley::test::LoadBytes(file, {.threads = kThreads});
+    auto engine = parley::test::LoadBytes(file, {.threads = kPlannedThreads});
     REQUIRE(engine.ok());
     auto session = parley::Session::Make((*engine)->session_model());
     REQUIRE(session.ok());

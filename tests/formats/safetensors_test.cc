@@ -26,7 +26,7 @@ std::vector<uint8_t> File(const std::string& json, size_t data_bytes, uint64_t l
   return file.Take();
 }
 
-void Refused(const std::vector<uint8_t>& bytes, Code code, uint64_t offset) {
+void FileRefused(const std::vector<uint8_t>& bytes, Code code, uint64_t offset) {
   const auto header = SafetensorsHeader::Parse(bytes, bytes.size());
   REQUIRE_FALSE(header.ok());
   INFO(CodeName(header.error().code)
@@ -79,15 +79,15 @@ TEST_CASE("a safetensors header gives tensors in order of their data") {
 }
 
 TEST_CASE("S1: a header length below 2 or over its cap is LIMIT, past the end TRUNCATED") {
-  Refused({}, Code::kTruncated, 0);
-  Refused({1, 0, 0, 0, 0, 0, 0}, Code::kTruncated, 0);
+  FileRefused({}, Code::kTruncated, 0);
+  FileRefused({1, 0, 0, 0, 0, 0, 0}, Code::kTruncated, 0);
   for (const uint64_t length :
        {uint64_t{0}, uint64_t{1}, uint64_t{(16 << 20) + 1}, uint64_t{1} << 63, ~uint64_t{0}}) {
     INFO(length);
-    Refused(File("{}", 0, length), Code::kLimit, 0);
+    FileRefused(File("{}", 0, length), Code::kLimit, 0);
   }
-  Refused(File("{}", 0, 3), Code::kTruncated, 10);
-  Refused(File("", 0, 2), Code::kTruncated, 8);
+  FileRefused(File("{}", 0, 3), Code::kTruncated, 10);
+  FileRefused(File("", 0, 2), Code::kTruncated, 8);
   const auto bytes = File("{}", 0);
   CHECK(SafetensorsHeader::Parse(bytes, bytes.size()).ok());
 }
@@ -106,29 +106,29 @@ TEST_CASE("S1: another kind of file is BAD_MAGIC when its first bytes tell") {
 TEST_CASE("S2: a header that is no JSON object is BAD_JSON") {
   for (const std::string json : {"[]", " {}", "\"\"", "12", "\xef\xbb\xbf{}"}) {
     INFO(json);
-    Refused(File(json, 0), Code::kBadJson, 8);
+    FileRefused(File(json, 0), Code::kBadJson, 8);
   }
-  Refused(File("{} x", 0), Code::kBadJson, 8 + 4);
-  Refused(File("{}{}", 0), Code::kBadJson, 8 + 3);
-  Refused(File("{\"\xff\":1}", 0), Code::kBadJson, 8 + 3);
-  Refused(File("{\"a\":1}", 0), Code::kBadJson, 8 + 6);
-  Refused(File("{\"a\":{}}", 0), Code::kBadJson, 8 + 7);
-  Refused(File("{\"a\":[]}", 0), Code::kBadJson, 8 + 6);
+  FileRefused(File("{} x", 0), Code::kBadJson, 8 + 4);
+  FileRefused(File("{}{}", 0), Code::kBadJson, 8 + 3);
+  FileRefused(File("{\"\xff\":1}", 0), Code::kBadJson, 8 + 3);
+  FileRefused(File("{\"a\":1}", 0), Code::kBadJson, 8 + 6);
+  FileRefused(File("{\"a\":{}}", 0), Code::kBadJson, 8 + 7);
+  FileRefused(File("{\"a\":[]}", 0), Code::kBadJson, 8 + 6);
   const std::string metadata = "{\"__metadata__\":{\"n\":1}}";
-  Refused(File(metadata, 0), Code::kBadJson, After(metadata, "1"));
+  FileRefused(File(metadata, 0), Code::kBadJson, After(metadata, "1"));
 }
 
 TEST_CASE("S3: keys twice are DUPLICATE, also escaped") {
   const std::string plain =
       "{" + Tensor("a", "I8", "1", "0,1") + "," + Tensor("a", "I8", "1", "1,2") + "}";
-  Refused(File(plain, 2), Code::kDuplicate, 8 + plain.size() - 1);
+  FileRefused(File(plain, 2), Code::kDuplicate, 8 + plain.size() - 1);
   const std::string escaped =
       "{" + Tensor("a", "I8", "1", "0,1") + "," + Tensor("\\u0061", "I8", "1", "1,2") + "}";
-  Refused(File(escaped, 2), Code::kDuplicate, 8 + escaped.size() - 1);
+  FileRefused(File(escaped, 2), Code::kDuplicate, 8 + escaped.size() - 1);
   const std::string field = "{\"a\":{\"dtype\":\"I8\",\"dty\\u0070e\":\"F32\"}}";
-  Refused(File(field, 0), Code::kDuplicate, After(field, "\"F32\""));
+  FileRefused(File(field, 0), Code::kDuplicate, After(field, "\"F32\""));
   const std::string metadata = "{\"__metadata__\":{},\"__metadata__\":{}}";
-  Refused(File(metadata, 0), Code::kDuplicate, 8 + metadata.size() - 2);
+  FileRefused(File(metadata, 0), Code::kDuplicate, 8 + metadata.size() - 2);
 }
 
 TEST_CASE("S4: overlaps, holes, begin after end, an end that is not the file's are BAD_OFFSET") {
@@ -139,15 +139,16 @@ TEST_CASE("S4: overlaps, holes, begin after end, an end that is not the file's a
   const std::string json =
       "{" + Tensor("a", "I8", "4", "0,4") + "," + Tensor("b", "I8", "4", "3,7") + "}";
   const uint64_t end_of_b = 8 + json.size() - 1;
-  Refused(pair("0,4", "3,7", 7), Code::kBadOffset, end_of_b);  // overlap
-  Refused(pair("0,4", "0,4", 4), Code::kBadOffset, end_of_b);  // the same bytes
-  Refused(pair("0,4", "5,9", 9), Code::kBadOffset, end_of_b);  // hole
-  Refused(pair("0,4", "8,4", 8), Code::kBadOffset, end_of_b);  // begin > end
-  Refused(pair("0,4", "4,8", 7), Code::kBadOffset, end_of_b);  // past the end of the file
-  Refused(pair("0,4", "4,8", 9), Code::kBadOffset, 8 + json.size() + 8);  // bytes after the last
-  Refused(File("{}", 1), Code::kBadOffset, 10);
+  FileRefused(pair("0,4", "3,7", 7), Code::kBadOffset, end_of_b);  // overlap
+  FileRefused(pair("0,4", "0,4", 4), Code::kBadOffset, end_of_b);  // the same bytes
+  FileRefused(pair("0,4", "5,9", 9), Code::kBadOffset, end_of_b);  // hole
+  FileRefused(pair("0,4", "8,4", 8), Code::kBadOffset, end_of_b);  // begin > end
+  FileRefused(pair("0,4", "4,8", 7), Code::kBadOffset, end_of_b);  // past the end of the file
+  FileRefused(pair("0,4", "4,8", 9), Code::kBadOffset,
+              8 + json.size() + 8);  // bytes after the last
+  FileRefused(File("{}", 1), Code::kBadOffset, 10);
   const std::string late = "{" + Tensor("a", "I8", "4", "1,5") + "}";
-  Refused(File(late, 5), Code::kBadOffset, 8 + late.size() - 1);
+  FileRefused(File(late, 5), Code::kBadOffset, 8 + late.size() - 1);
 }
 
 TEST_CASE("S5: a shape that does not make the bytes is BAD_SHAPE, one that wraps OVERFLOW") {
@@ -155,7 +156,7 @@ TEST_CASE("S5: a shape that does not make the bytes is BAD_SHAPE, one that wraps
                       const std::string& offsets, size_t data, Code code) {
     const std::string json = "{" + Tensor("a", dtype, shape, offsets) + "}";
     INFO(json);
-    Refused(File(json, data), code, 8 + json.size() - 1);
+    FileRefused(File(json, data), code, 8 + json.size() - 1);
   };
   one("F32", "4", "0,15", 15, Code::kBadShape);
   one("F32", "4", "0,17", 17, Code::kBadShape);
@@ -165,9 +166,9 @@ TEST_CASE("S5: a shape that does not make the bytes is BAD_SHAPE, one that wraps
   one("I8", "4294967296,4294967296", "0,0", 0, Code::kOverflow);
   one("F64", "2097152,2097152,2097152", "0,0", 0, Code::kOverflow);
   const std::string five = "{" + Tensor("a", "I8", "1,1,1,1,1", "0,1") + "}";
-  Refused(File(five, 1), Code::kBadShape, After(five, "1,1,1,1,1"));
+  FileRefused(File(five, 1), Code::kBadShape, After(five, "1,1,1,1,1"));
   const std::string dtype = "{" + Tensor("a", "Q8", "1", "0,1") + "}";
-  Refused(File(dtype, 1), Code::kBadType, After(dtype, "\"Q8\""));
+  FileRefused(File(dtype, 1), Code::kBadType, After(dtype, "\"Q8\""));
 }
 
 TEST_CASE("S6: offsets and dimensions are plain integers up to 2^53") {
@@ -175,12 +176,12 @@ TEST_CASE("S6: offsets and dimensions are plain integers up to 2^53") {
                                    "18446744073709551616", "null", "\"1\"", "true"}) {
     INFO(number);
     const std::string offsets = "{" + Tensor("a", "I8", "1", "0," + number) + "}";
-    Refused(File(offsets, 1), Code::kBadJson, After(offsets, "[0," + number));
+    FileRefused(File(offsets, 1), Code::kBadJson, After(offsets, "[0," + number));
     const std::string shape = "{" + Tensor("a", "I8", number, "0,1") + "}";
-    Refused(File(shape, 1), Code::kBadJson, After(shape, "\"shape\":[" + number));
+    FileRefused(File(shape, 1), Code::kBadJson, After(shape, "\"shape\":[" + number));
   }
   const std::string exact = "{" + Tensor("a", "I8", "9007199254740992", "0,1") + "}";
-  Refused(File(exact, 1), Code::kBadShape, 8 + exact.size() - 1);
+  FileRefused(File(exact, 1), Code::kBadShape, 8 + exact.size() - 1);
   for (const std::string offsets : {"", "0", "0,1,2"}) {
     const std::string json = "{" + Tensor("a", "I8", "1", offsets) + "}";
     const auto bytes = File(json, 1);

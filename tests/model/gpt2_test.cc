@@ -30,9 +30,9 @@ namespace {
 
 // GPT-2 as its papers have it, in double, on the weights as given: no cache, no batches, no
 // quantized activations.
-class Oracle {
+class Gpt2Oracle {
  public:
-  Oracle(const TestModel& model, const std::vector<TestTensor>& tensors)
+  Gpt2Oracle(const TestModel& model, const std::vector<TestTensor>& tensors)
       : model_(model), tensors_(tensors) {}
 
   std::vector<std::vector<double>> Logits(std::span<const int32_t> tokens) const {
@@ -136,7 +136,7 @@ TEST_CASE("logits are those of the papers' formulas within the rounding to 8 bit
     const auto engine = Load(model.Build(&tensors));
     const std::vector<int32_t> tokens = Tokens(40, model.vocab);
     const std::vector<float> logits = AllLogits(engine->model.get(), tokens, tokens.size());
-    const auto expected = Oracle(model, tensors).Logits(tokens);
+    const auto expected = Gpt2Oracle(model, tensors).Logits(tokens);
     CHECK(LargestError(logits, expected) < 0.08);
   }
 }

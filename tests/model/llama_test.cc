@@ -41,10 +41,10 @@ void Stretch(std::vector<TestTensor>* tensors) {
 
 // Llama as its papers have it, in double, on the weights as given: no cache, no batches, no
 // quantized activations.
-class Oracle {
+class LlamaOracle {
  public:
   using Vector = std::vector<double>;
-  Oracle(const TestModel& model, const std::vector<TestTensor>& tensors)
+  LlamaOracle(const TestModel& model, const std::vector<TestTensor>& tensors)
       : model_(model), tensors_(tensors) {}
 
   std::vector<Vector> Logits(std::span<const int32_t> tokens) const {
@@ -168,7 +168,7 @@ TEST_CASE("llama: logits are those of the papers' formulas within the rounding t
       const std::vector<int32_t> tokens = Tokens(40, model.vocab);
       const std::vector<float> logits = AllLogits(engine->model.get(), tokens, tokens.size());
       INFO((untied ? "untied, " : "tied, ") << n_kv_heads << " key heads");
-      CHECK(LargestError(logits, Oracle(model, tensors).Logits(tokens)) < 0.2);
+      CHECK(LargestError(logits, LlamaOracle(model, tensors).Logits(tokens)) < 0.2);
     }
   }
 }
@@ -181,11 +181,11 @@ TEST_CASE("llama: rope_freqs.weight divides the angles of every pair, as Llama 3
   const auto engine = Load(model.Build(&tensors));
   const std::vector<int32_t> tokens = Tokens(40, model.vocab);
   const std::vector<float> logits = AllLogits(engine->model.get(), tokens, tokens.size());
-  CHECK(LargestError(logits, Oracle(model, tensors).Logits(tokens)) < 0.2);
+  CHECK(LargestError(logits, LlamaOracle(model, tensors).Logits(tokens)) < 0.2);
   model.edit = {};
   std::vector<TestTensor> plain;
   static_cast<void>(model.Build(&plain));
-  CHECK(LargestError(logits, Oracle(model, plain).Logits(tokens)) > 0.5);  // the test can fail
+  CHECK(LargestError(logits, LlamaOracle(model, plain).Logits(tokens)) > 0.5);  // the test can fail
 
   model.edit = Stretch;
   model.context = 160;

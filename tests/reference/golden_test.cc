@@ -34,7 +34,7 @@ std::vector<uint8_t> BundledModel() {
   return bytes;
 }
 
-std::vector<uint8_t> ReadFile(const std::string& path) {
+std::vector<uint8_t> ReadBytes(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return {std::istreambuf_iterator<char>(file), {}};
 }
@@ -77,7 +77,7 @@ TEST_CASE("The bundled model's logits and greedy texts are GPT2LMHeadModel's") {
 
 TEST_CASE("A llama's logits and greedy texts are LlamaForCausalLM's") {
   const GoldenReport report =
-      Compare(ReadFile(kGolden + "llama/tiny-q8_0.gguf"), kGolden + "llama/golden", 1e-3);
+      Compare(ReadBytes(kGolden + "llama/tiny-q8_0.gguf"), kGolden + "llama/golden", 1e-3);
   CHECK(report.prompts == 5);
   CHECK(report.positions == 163);
   CHECK(report.greedy_tokens == 120);
@@ -100,7 +100,7 @@ TEST_CASE(
   const Case cases[] = {
       {"parley-17m", BundledModel(), kGolden + "parley-17m/golden-q8_0.json",
        kGolden + "parley-17m/golden-q8_0-attention.safetensors", 8 * 6 * 147, 0.033},
-      {"tiny llama", ReadFile(kGolden + "llama/tiny-q8_0.gguf"), kGolden + "llama/golden.json",
+      {"tiny llama", ReadBytes(kGolden + "llama/tiny-q8_0.gguf"), kGolden + "llama/golden.json",
        kGolden + "llama/golden-attention.safetensors", 2 * 4 * 163, 0.07},
   };
   for (const Case& c : cases) {

@@ -3,14 +3,13 @@
 
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>
-#include <limits>
 #include <set>
 #include <vector>
 
+#include "sampling/distribution.h"
+
 namespace parley {
 namespace {
-
-constexpr double kMasked = -std::numeric_limits<double>::infinity();
 
 TEST_CASE("logit_bias is added") {
   std::vector<double> scores = {1, -2, 3};

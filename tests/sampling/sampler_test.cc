@@ -8,15 +8,16 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <random>
 #include <vector>
+
+#include "sampling/logits.h"
 
 namespace parley {
 namespace {
 
 using Catch::Matchers::WithinAbs;
-
-constexpr float kMaskedLogit = -std::numeric_limits<float>::infinity();
+using test::kMaskedLogit;
+using test::RandomLogits;
 
 GenerationOptions Greedy() {
   GenerationOptions options;
@@ -127,14 +128,6 @@ TEST_CASE("I2: ids outside the vocabulary and wrong sizes are errors") {
   GenerationOptions options;
   options.logit_bias = {{3, 1}};
   CHECK(Sampler::Make(options, 3).error().code == Code::kBadArg);
-}
-
-std::vector<float> RandomLogits(size_t count, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, 2);
-  std::vector<float> logits(count);
-  for (float& logit : logits) logit = normal(random);
-  return logits;
 }
 
 TEST_CASE("I6: one seed gives one sequence, another seed another") {

@@ -6,28 +6,21 @@
 #include <cmath>
 #include <limits>
 #include <map>
-#include <random>
 #include <vector>
 
 #include "sampling/distribution.h"
+#include "sampling/logits.h"
 #include "sampling/sampler.h"
 
 namespace parley {
 namespace {
 
 using Catch::Matchers::WithinAbs;
+using test::kMaskedLogit;
+using test::RandomLogits;
 
-constexpr float kMaskedLogit = -std::numeric_limits<float>::infinity();
 // Sums of at most a few hundred terms below 1, each rounded to 1e-16 of it.
 constexpr double kRounding = 1e-13;
-
-std::vector<float> RandomLogits(size_t count, uint32_t seed) {
-  std::mt19937 random(seed);
-  std::normal_distribution<float> normal(0, 2);
-  std::vector<float> logits(count);
-  for (float& logit : logits) logit = normal(random);
-  return logits;
-}
 
 std::map<int32_t, double> Softmax(const std::map<int32_t, double>& scores, double temperature) {
   double sum = 0;

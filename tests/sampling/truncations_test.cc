@@ -6,18 +6,17 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <cmath>
-#include <limits>
 #include <numeric>
 #include <random>
 #include <set>
 #include <vector>
 
+#include "sampling/distribution.h"
+
 namespace parley {
 namespace {
 
 using Catch::Matchers::WithinRel;
-
-constexpr double kMasked = -std::numeric_limits<double>::infinity();
 
 std::vector<double> RandomScores(size_t count, uint32_t seed) {
   std::mt19937 random(seed);

@@ -11,17 +11,13 @@
 #include <vector>
 
 #include "base/buffer.h"
+#include "tokenizer/as_utf8.h"
 #include "tokenizer/gpt2_vocabulary.h"
-#include "tokenizer/utf8.h"
 
 namespace parley {
 namespace {
 
-std::string AsUtf8(std::string_view text) {
-  std::string out;
-  AppendAsUtf8(text, &out);
-  return out;
-}
+using test::AsUtf8;
 
 void CheckRefused(const TestVocabulary& vocabulary, std::string_view message,
                   Code code = Code::kBadVocab) {

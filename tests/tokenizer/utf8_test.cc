@@ -8,14 +8,12 @@
 #include <string>
 #include <vector>
 
+#include "tokenizer/as_utf8.h"
+
 namespace parley {
 namespace {
 
-std::string AsUtf8(std::string_view text) {
-  std::string out;
-  AppendAsUtf8(text, &out);
-  return out;
-}
+using test::AsUtf8;
 
 // "R" for each replacement, so that expectations are readable.
 std::string Shape(std::string_view text) {

@@ -1,21 +1,20 @@
 // The C interface's conversions against the engine's own.
 #include <catch2/catch_test_macros.hpp>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/buffer.h"
 #include "base/result.h"
 #include "support/hf_folder.h"
-#include "wasm/c_api.h"
+#include "wasm/core.h"
 
 using parley::Code;
+using parley::test::Core;
+using parley::test::Failed;
 using parley::test::HfTestFolder;
 
 namespace {
-
-constexpr int32_t Failed(Code code) { return -static_cast<int32_t>(code); }
 
 class VectorSink final : public parley::ByteSink {
  public:
@@ -37,17 +36,8 @@ std::vector<uint8_t> Expected(HfTestFolder* folder, parley::DType type) {
   return std::move(sink.bytes_);
 }
 
-class Core {
+class Converter : public Core {
  public:
-  Core() : parley_(parley_create()) { REQUIRE(parley_ != nullptr); }
-  ~Core() { parley_destroy(parley_); }
-  operator Parley*() const { return parley_; }
-
-  std::string Result() const { return Text(*parley_result(parley_)); }
-  std::string Message() const { return Text(parley_error(parley_)->message); }
-  static std::string Text(const ParleyBytes& bytes) {
-    return {reinterpret_cast<const char*>(bytes.data), bytes.size};
-  }
   int32_t Begin(const std::string& type, const std::string& name = "") {
     return parley_convert_begin(parley_, type.data(), static_cast<uint32_t>(type.size()),
                                 name.data(), static_cast<uint32_t>(name.size()));
@@ -90,9 +80,6 @@ class Core {
       }
     }
   }
-
- private:
-  Parley* parley_;
 };
 
 }  // namespace
@@ -105,7 +92,7 @@ TEST_CASE("a conversion through the C interface has the engine's bytes") {
     folder.half = true;
     folder.Build();
     const uint64_t before = parley::GetAllocationCounts().live_bytes;
-    Core core;
+    Converter core;
     REQUIRE(core.Begin(name) == 0);
     core.AddAll(folder);
     CHECK(core.Run(folder) == Expected(&folder, type));
@@ -114,7 +101,7 @@ TEST_CASE("a conversion through the C interface has the engine's bytes") {
 }
 
 TEST_CASE("the index of shards is answered with the files it names") {
-  Core core;
+  Converter core;
   REQUIRE(core.Begin("q8_0") == 0);
   REQUIRE(core.Add("model.safetensors.index.json",
                    R"({"weight_map": {"b": "2.safetensors", "a": "1.safetensors"}})") == 0);
@@ -126,7 +113,7 @@ TEST_CASE("the index of shards is answered with the files it names") {
 }
 
 TEST_CASE("conversion calls out of order and bad arguments are refused") {
-  Core core;
+  Converter core;
   CHECK(core.Add("config.json", "{}") == Failed(Code::kBadState));
   CHECK(core.AddWeights("model.safetensors", 10) == Failed(Code::kBadState));
   CHECK(parley_convert_next(core)->kind == PARLEY_CONVERT_FAILED);
@@ -147,7 +134,7 @@ TEST_CASE("conversion calls out of order and bad arguments are refused") {
 
 TEST_CASE("a conversion that fails says why and keeps nothing") {
   const uint64_t before = parley::GetAllocationCounts().live_bytes;
-  Core core;
+  Converter core;
   REQUIRE(core.Begin("q8_0") == 0);
   REQUIRE(core.Add("config.json", R"({"model_type": "llama"})") == 0);
   CHECK(parley_convert_next(core)->kind == PARLEY_CONVERT_FAILED);

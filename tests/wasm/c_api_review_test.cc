@@ -3,27 +3,26 @@
 #include <catch2/matchers/catch_matchers_floating_point.hpp>
 #include <cmath>
 #include <cstring>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/result.h"
 #include "support/test_model.h"
-#include "wasm/c_api.h"
+#include "wasm/core.h"
 
 using Catch::Matchers::WithinAbs;
 using parley::Code;
+using parley::test::Core;
+using parley::test::Failed;
 using parley::test::TestModel;
 
 namespace {
 
-constexpr int32_t Failed(Code code) { return -static_cast<int32_t>(code); }
-
 uint32_t Size(const std::string& text) { return static_cast<uint32_t>(text.size()); }
 
-class Core {
+class Reviewer : public Core {
  public:
-  Core() : parley_(parley_create()) {
+  Reviewer() {
     const std::vector<uint8_t> file = TestModel{}.Build();
     REQUIRE(parley_load_begin(parley_, static_cast<double>(file.size()), 0, 1, 0) == 0);
     REQUIRE(parley_load_write(parley_, file.data(), static_cast<uint32_t>(file.size())) == 0);
@@ -33,8 +32,6 @@ class Core {
     Set("ignore_eos", "true");
     Set("top_logprobs", "0");
   }
-  ~Core() { parley_destroy(parley_); }
-  operator Parley*() const { return parley_; }
 
   void Set(const std::string& name, const std::string& value) {
     REQUIRE(parley_set_option(parley_, name.data(), Size(name), value.data(), Size(value)) == 0);
@@ -48,11 +45,6 @@ class Core {
     return parley_review_reply(parley_, ids.data(), static_cast<uint32_t>(ids.size()), text.data(),
                                Size(text));
   }
-  std::string Result() const {
-    const ParleyBytes* bytes = parley_result(parley_);
-    return {reinterpret_cast<const char*>(bytes->data), bytes->size};
-  }
-  nlohmann::json Json() const { return nlohmann::json::parse(Result()); }
   std::vector<ParleyScore> Scores(size_t count) {
     std::vector<ParleyScore> all;
     while (all.size() < count) {
@@ -64,15 +56,12 @@ class Core {
     }
     return all;
   }
-
- private:
-  Parley* parley_;
 };
 
 }  // namespace
 
 TEST_CASE("a reply's tokens are looked at, and the alternatives of one") {
-  Core core;
+  Reviewer core;
   core.BeginChat("the rain");
   std::vector<int32_t> ids;
   std::vector<double> logprobs;
@@ -135,7 +124,7 @@ TEST_CASE("a reply's tokens are looked at, and the alternatives of one") {
 }
 
 TEST_CASE("a text is looked at without a prompt") {
-  Core core;
+  Reviewer core;
   REQUIRE(parley_review_text(core, "the rain", 8) == 0);
   const auto ids = core.Json()["ids"].get<std::vector<int32_t>>();
   CHECK(core.Json()["begin"] == 0);
@@ -146,7 +135,7 @@ TEST_CASE("a text is looked at without a prompt") {
 }
 
 TEST_CASE("a review out of order is BAD_STATE, of strange ids BAD_ARG, and the session lives on") {
-  Core core;
+  Reviewer core;
   CHECK(parley_review_next(core) == Failed(Code::kBadState));
   CHECK(parley_review_token(core, 1) == Failed(Code::kBadState));
   CHECK(core.ReviewReply({}, "x") == Failed(Code::kBadState));

@@ -1,34 +1,23 @@
 #include "wasm/c_api.h"
 
 #include <catch2/catch_test_macros.hpp>
-#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
 #include "base/buffer.h"
 #include "base/result.h"
 #include "support/test_model.h"
+#include "wasm/core.h"
 
 using parley::Code;
+using parley::test::Core;
+using parley::test::Failed;
 using parley::test::TestModel;
 
 namespace {
 
-constexpr int32_t Failed(Code code) { return -static_cast<int32_t>(code); }
-
-class Core {
+class Chatter : public Core {
  public:
-  Core() : parley_(parley_create()) { REQUIRE(parley_ != nullptr); }
-  ~Core() { parley_destroy(parley_); }
-  operator Parley*() const { return parley_; }
-
-  std::string Result() const { return Text(*parley_result(parley_)); }
-  nlohmann::json Json() const { return nlohmann::json::parse(Result()); }
-  std::string Message() const { return Text(parley_error(parley_)->message); }
-  static std::string Text(const ParleyBytes& bytes) {
-    return {reinterpret_cast<const char*>(bytes.data), bytes.size};
-  }
-
   void Load(const std::vector<uint8_t>& file, uint32_t context = 0) {
     REQUIRE(parley_load_begin(parley_, static_cast<double>(file.size()), context, 1, 0) == 0);
     for (size_t at = 0; at < file.size(); at += 5000) {
@@ -74,16 +63,13 @@ class Core {
   }
   int32_t reason = 0;
   uint32_t completion_tokens = 0;
-
- private:
-  Parley* parley_;
 };
 
 }  // namespace
 
 TEST_CASE("a file is planned from its first bytes") {
   const std::vector<uint8_t> file = TestModel{}.Build();
-  Core core;
+  Chatter core;
   CHECK(parley_abi_version() == 3);
   const double file_bytes = static_cast<double>(file.size());
   CHECK(parley_plan(core, file.data(), 100, file_bytes, 0, 1) == Failed(Code::kTruncated));
@@ -95,7 +81,7 @@ TEST_CASE("a file is planned from its first bytes") {
 }
 
 TEST_CASE("errors have code, offset and message") {
-  Core core;
+  Chatter core;
   const std::string html = "<!DOCTYPE html><html></html>";
   const auto* bytes = reinterpret_cast<const uint8_t*>(html.data());
   CHECK(parley_plan(core, bytes, static_cast<uint32_t>(html.size()),
@@ -119,7 +105,7 @@ TEST_CASE("errors have code, offset and message") {
 }
 
 TEST_CASE("calls out of order are BAD_STATE and change nothing") {
-  Core core;
+  Chatter core;
   const uint8_t byte = 0;
   CHECK(parley_load_write(core, &byte, 1) == Failed(Code::kBadState));
   CHECK(parley_open(core) == Failed(Code::kBadState));
@@ -137,7 +123,7 @@ TEST_CASE("calls out of order are BAD_STATE and change nothing") {
 }
 
 TEST_CASE("loading again replaces the model; a failed load leaves none") {
-  Core core;
+  Chatter core;
   core.Load(TestModel{}.Build());
   core.Load(TestModel{.seed = 2}.Build(), 40);
   CHECK(core.Json()["plan"]["context"] == 40);
@@ -151,7 +137,7 @@ TEST_CASE("loading again replaces the model; a failed load leaves none") {
 }
 
 TEST_CASE("a completion runs in steps, the same each time") {
-  Core core;
+  Chatter core;
   core.Load(TestModel{}.Build());
   core.SetGreedy();
   REQUIRE(core.Complete("hello there") == 0);
@@ -172,7 +158,7 @@ TEST_CASE("a completion runs in steps, the same each time") {
 }
 
 TEST_CASE("a chat has roles, a count, and alternatives when asked for") {
-  Core core;
+  Chatter core;
   core.Load(TestModel{}.Build());
   core.SetGreedy();
   REQUIRE(core.Set("top_logprobs", "3") == 0);
@@ -217,7 +203,7 @@ TEST_CASE("a chat has roles, a count, and alternatives when asked for") {
 }
 
 TEST_CASE("unknown and bad options are errors that name them") {
-  Core core;
+  Chatter core;
   CHECK(core.Set("tools", "[]") == Failed(Code::kUnsupportedOption));
   CHECK(core.Message().find("tools") != std::string::npos);
   CHECK(core.Set("top_p", "2") == Failed(Code::kBadArg));
@@ -225,7 +211,7 @@ TEST_CASE("unknown and bad options are errors that name them") {
 }
 
 TEST_CASE("tokens and text convert both ways") {
-  Core core;
+  Chatter core;
   core.Load(TestModel{}.Build());
   REQUIRE(parley_tokenize(core, "<|user|>", 8, 1) == 0);
   CHECK(parley_result(core)->size == sizeof(int32_t));
@@ -245,7 +231,7 @@ TEST_CASE("tokens and text convert both ways") {
 }
 
 TEST_CASE("G19: text that there is no memory for is OOM, and the session lives on") {
-  Core core;
+  Chatter core;
   core.Load(TestModel{}.Build());
   core.SetGreedy();
   static size_t largest;
