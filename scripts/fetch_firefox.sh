@@ -14,9 +14,6 @@ if ! find_firefox > /dev/null; then
     echo "no Firefox here: install it, or name it in PARLEY_FIREFOX" >&2
     exit 1
   }
-  root=()
-  [ "$(id -u)" = 0 ] || root=(sudo)
-  "${root[@]}" apt-get update -qq >&2
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends firefox-esr > /dev/null
+  bash "$(dirname "${BASH_SOURCE[0]}")/apt_install.sh" firefox-esr
 fi
 find_firefox

@@ -14,9 +14,7 @@ prefix=$(mkdir -p "${1:?usage: $0 PREFIX}" && cd "$1" && pwd)
 stamp=$prefix/.installed-emscripten-3.1.69
 [ -f "$stamp" ] && exit 0
 
-export DEBIAN_FRONTEND=noninteractive
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -E "$@"; fi; }
-as_root apt-get update -qq
+apt_install=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)/apt_install.sh
 
 # A private apt that sees Debian 13's archive through this machine's own mirror, with its state under PREFIX.
 trixie=$prefix/apt
@@ -48,11 +46,11 @@ apt_trixie update
 # shellcheck source=/dev/null
 . /etc/os-release
 if [ "${VERSION_ID:-0}" -ge 13 ]; then
-  as_root apt-get install -y -qq --no-install-recommends emscripten clang-19 lld-19 llvm-19 > /dev/null
+  bash "$apt_install" emscripten clang-19 lld-19 llvm-19
   emscripten=/usr/share/emscripten
   config=
 else
-  as_root apt-get install -y -qq --no-install-recommends clang-19 lld-19 llvm-19 > /dev/null
+  bash "$apt_install" clang-19 lld-19 llvm-19
   (cd "$prefix/deb" && apt_trixie download emscripten binaryen libc6 libstdc++6 libgcc-s1 node-acorn)
   mkdir -p "$prefix/root"
   for deb in "$prefix"/deb/*.deb; do dpkg -x "$deb" "$prefix/root"; done

@@ -10,7 +10,6 @@ prefix=$(mkdir -p "${1:?usage: $0 PREFIX}/node" && cd "$1" && pwd)/node
 stamp=$prefix/.installed-node-24
 [ -f "$stamp" ] && exit 0
 
-as_root() { if [ "$(id -u)" = 0 ]; then "$@"; else sudo -E "$@"; fi; }
 case $(uname -m) in
   x86_64) arch=x64 ;;
   aarch64 | arm64) arch=arm64 ;;
@@ -19,10 +18,7 @@ case $(uname -m) in
     exit 1
     ;;
 esac
-if ! command -v npm > /dev/null; then
-  as_root apt-get update -qq
-  DEBIAN_FRONTEND=noninteractive as_root apt-get install -y -qq --no-install-recommends npm > /dev/null
-fi
+command -v npm > /dev/null || bash "$(dirname "${BASH_SOURCE[0]}")/apt_install.sh" npm
 
 echo '{"private": true}' > "$prefix/package.json"
 npm install --prefix "$prefix" --ignore-scripts --no-audit --no-fund --loglevel=error \

@@ -55,25 +55,15 @@ setup_debian() {
   mapfile -t packages < <(setup_missing_packages "$1")
   if [ ${#packages[@]} -gt 0 ]; then
     echo "installing ${packages[*]}" >&2
-    local root=()
-    if [ "$(id -u)" != 0 ]; then
-      command -v sudo > /dev/null || {
-        echo "not root and no sudo: install these packages first: ${packages[*]}" >&2
-        return 1
-      }
-      root=(sudo)
-    fi
-    "${root[@]}" apt-get update -qq
-    "${root[@]}" env DEBIAN_FRONTEND=noninteractive \
-      apt-get install -y -qq --no-install-recommends "${packages[@]}" > /dev/null
+    bash "$PARLEY_ROOT/scripts/apt_install.sh" "${packages[@]}" || return
   fi
   if [ ! -f "$PARLEY_TOOLCHAIN/node/.installed-node-24" ]; then
     echo "installing Node 24 into $PARLEY_TOOLCHAIN" >&2
-    bash "$PARLEY_ROOT/scripts/install_node.sh" "$PARLEY_TOOLCHAIN"
+    bash "$PARLEY_ROOT/scripts/install_node.sh" "$PARLEY_TOOLCHAIN" || return
   fi
   if [ ! -f "$PARLEY_TOOLCHAIN/.installed-emscripten-3.1.69" ]; then
     echo "installing Emscripten into $PARLEY_TOOLCHAIN (about a minute)" >&2
-    bash "$PARLEY_ROOT/scripts/install_emscripten_debian.sh" "$PARLEY_TOOLCHAIN"
+    bash "$PARLEY_ROOT/scripts/install_emscripten_debian.sh" "$PARLEY_TOOLCHAIN" || return
   fi
 }
 
