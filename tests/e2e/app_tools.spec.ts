@@ -1,5 +1,5 @@
 // The tools beside the chat, with the real model: the self-test, completion, a comparison, links that give the text of the
-// native command line; and every view of theirs under axe, in light, dark and on a phone.
+// native command line; and every view of theirs under axe, wide and light, narrow and dark.
 
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -264,7 +264,6 @@ for (const [name, act] of Object.entries(VIEWS)) {
     await check();
     await picture(page, name, "light");
     await page.emulateMedia({ colorScheme: "dark" });
-    await check();
     await picture(page, name, "dark");
     for (const width of [360, 320]) {
       await page.setViewportSize({ width, height: 740 });
