@@ -44,7 +44,7 @@ if(NOT TARGET nlohmann_json::nlohmann_json)
   parley_import_headers(nlohmann_json::nlohmann_json nlohmann ${json_SOURCE_DIR}/include)
 endif()
 
-if(PARLEY_TESTS AND NOT PARLEY_FUZZ)
+if(PARLEY_TESTS)
   if(DEFINED ENV{PARLEY_CATCH2_SOURCE} AND NOT DEFINED FETCHCONTENT_SOURCE_DIR_CATCH2)
     set(FETCHCONTENT_SOURCE_DIR_CATCH2 $ENV{PARLEY_CATCH2_SOURCE} CACHE PATH "Catch2's sources")
   endif()

@@ -20,9 +20,6 @@ if(PARLEY_SANITIZERS)
     add_compile_options(-fno-sanitize=vptr)  # needs RTTI, which the core is built without
   endif()
 endif()
-if(PARLEY_FUZZ)
-  add_compile_options(-fsanitize=fuzzer-no-link)
-endif()
 if(EMSCRIPTEN)
   # Node takes the nearest package.json for the kind of a .js file; one above the repository must not matter.
   file(WRITE ${CMAKE_BINARY_DIR}/package.json "{}\n")

@@ -25,7 +25,7 @@ quietly() {
 builds=(simd128 simd128-threads relaxed relaxed-threads)
 for build in "${builds[@]}"; do
   preset=wasm-$build
-  [ -f "build/$preset/build.ninja" ] || quietly "build/$preset.log" cmake --preset "$preset" -G Ninja
+  [ -f "build/$preset/build.ninja" ] || quietly "build/$preset.log" cmake --fresh --preset "$preset" -G Ninja -DCMAKE_UNITY_BUILD=ON
   [ -f "build/wasm/$build/parley.wasm" ] || echo "building WebAssembly ($build): a few minutes the first time" >&2
   quietly "build/$preset.log" cmake --build --preset "$preset" --target parley_wasm
   mkdir -p "build/wasm/$build"

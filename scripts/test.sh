@@ -12,8 +12,8 @@ logs=$root/build/test-logs
 jobs=$(nproc 2> /dev/null || echo 2)
 
 # Cheap stages first, so that a slip shows within a minute.
-stages=(setup layers scripts format web-types web-unit lint native-debug native native-tsan wasm fuzz build
-  size browser package)
+stages=(setup layers scripts format web-types web-unit lint native-debug native native-tsan wasm build size
+  browser package)
 # Run when named. native-scalar: every build has the scalar table too, and its tests compare it with the others.
 # wasm-simd128: what the stage wasm leaves out of that build.
 # kill-loop: fifty kills in place of the five in browser. firefox: the page in Firefox, whose texts are Chromium's and the
@@ -44,22 +44,29 @@ stage_format() {
     web/node_modules/.bin/biome format
 }
 
-# The files of src/ that the native build compiles: kernels for WebAssembly cannot be read with its flags.
-native_sources() {
-  python3 - "$root/src/" <<'PYTHON'
+# What the build native-debug compiles of src/, most of it a folder at a time: kernels for WebAssembly cannot be read with
+# its flags.
+linted_sources() {
+  python3 - "$root/src/" "$root/build/native-debug/src/" <<'PYTHON'
 import json, sys
-for entry in json.load(open("build/native/compile_commands.json")):
-    if entry["file"].startswith(sys.argv[1]):
+for entry in json.load(open("build/native-debug/compile_commands.json")):
+    if entry["file"].startswith(tuple(sys.argv[1:])):
         print(entry["file"])
 PYTHON
+}
+
+# A folder's files are read as one, which is their being included in it.
+clang_tidy() {
+  xargs -P "$jobs" -n 1 clang-tidy-19 --quiet --extra-arg=-Wno-unknown-warning-option \
+    --checks=-bugprone-suspicious-include -p build/native-debug
 }
 
 stage_lint() {
   shellcheck scripts/*.sh .ci/run &&
     (cd web && npm run --silent lint) &&
-    configure native &&
-    native_sources |
-    xargs -P "$jobs" -n 1 clang-tidy-19 --quiet --extra-arg=-Wno-unknown-warning-option -p build/native
+    configure native-debug &&
+    linted_sources |
+    clang_tidy
 }
 
 stage_web-types() { (cd web && npm run --silent check); }
@@ -75,15 +82,17 @@ stage_web-unit() {
 # configure PRESET: makes the preset's build directory. Warnings are errors, except for WebAssembly, whose directories
 # build.sh shares: other flags would compile everything twice.
 #
-# The sanitizers' builds are made by clang: it compiles them in a third less time, and its warnings come beside GCC's.
+# The sanitizers' builds are made by clang: it compiles them in a third less time, and its warnings come beside GCC's. They
+# and WebAssembly's read the files of a folder as one, which takes half the time; native compiles each by itself.
 configure() {
-  local options=(-DPARLEY_WERROR=ON)
+  local options=(-DPARLEY_WERROR=ON) stamp=build/$1/.options
   case $1 in
-    wasm-*) options=() ;;
-    native-debug | native-tsan) options+=(-DCMAKE_CXX_COMPILER=clang++-19) ;;&
-    *) grep -qs '^PARLEY_WERROR:.*=ON' "build/$1/CMakeCache.txt" || rm -f "build/$1/build.ninja" ;;
+    wasm-*) options=(-DCMAKE_UNITY_BUILD=ON) ;;
+    native-debug) options+=(-DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_UNITY_BUILD=ON -DPARLEY_FUZZ=ON) ;;
+    native-tsan) options+=(-DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_UNITY_BUILD=ON) ;;
   esac
-  [ -f "build/$1/build.ninja" ] || cmake --preset "$1" -G Ninja "${options[@]}"
+  [ "$(cat "$stamp" 2> /dev/null)" = "${options[*]}" ] && return
+  cmake --fresh --preset "$1" -G Ninja "${options[@]}" && echo "${options[*]}" > "$stamp"
 }
 
 # build_and_test PRESET [CTEST OPTION...]
@@ -104,7 +113,7 @@ run_ctest() {
   local preset=$1 status=0 kind=ctest output=$logs/$1.ctest
   shift
   case $preset in wasm-*) kind=catch2 ;; esac
-  case $preset in wasm-* | fuzz) set -- "$@" --verbose ;; esac
+  case $preset in wasm-*) set -- "$@" --verbose ;; esac
   ctest --preset "$preset" -j "$jobs" "$@" 2>&1 | tee "$output" || status=1
   count $kind "$output"
   return $status
@@ -120,8 +129,6 @@ stage_native-scalar() {
 
 # What runs threads: ThreadSanitizer has nothing to see in the rest.
 stage_native-tsan() { build_and_test_some native-tsan '[Tt]hread' tests_base tests_model; }
-
-stage_fuzz() { build_and_test_some fuzz '^fuzz_' fuzz_tokenizer fuzz_gguf fuzz_safetensors; }
 
 # All of it with relaxed SIMD and threads; with simd128 and one thread what has kernels in it: the rest is the same code.
 stage_wasm() {

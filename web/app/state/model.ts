@@ -163,8 +163,7 @@ export function createModel(
     try {
       const [state, models] = await Promise.all([engine.models.storage(), engine.models.stored()]);
       storage.value = state;
-      // An address that gave nothing is no model.
-      stored.value = models.filter((one) => one.bytes > 0 || one.complete || one.id === id.peek());
+      stored.value = models;
     } catch {
       // The panel leaves out what the engine cannot say now.
     }
