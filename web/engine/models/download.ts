@@ -156,12 +156,8 @@ export async function fetchBytes(
   let length = 0;
   for await (const chunk of fetchChunks(url, world, signal, cache)) {
     length += chunk.length;
-    if (length > limit) {
-      // Enough to see what it is; the rest would only cost.
-      chunks.push(chunk);
-      break;
-    }
-    chunks.push(chunk);
+    chunks.push(chunk.slice());
+    if (length > limit) break; // enough to see what it is; the rest would only cost
     count(chunk.length);
   }
   const bytes = new Uint8Array(length);
@@ -173,6 +169,33 @@ export async function fetchBytes(
   return bytes;
 }
 
+const CHUNK_BYTES = 256 << 10;
+
+/**
+ * Reads a body into the same memory over and over where the browser can do that: chunks of their own wait for the garbage
+ * collector by tens of megabytes. A chunk is there until the next read.
+ */
+function readerOf(
+  body: ReadableStream<Uint8Array<ArrayBuffer>>,
+): Pick<ReadableStreamDefaultReader<Uint8Array<ArrayBuffer>>, "read" | "cancel"> {
+  let reader: ReadableStreamBYOBReader;
+  try {
+    reader = body.getReader({ mode: "byob" });
+  } catch {
+    return body.getReader();
+  }
+  let room = new Uint8Array(CHUNK_BYTES);
+  return {
+    cancel: (reason) => reader.cancel(reason),
+    async read() {
+      const { done, value } = await reader.read(room);
+      if (done) return { done, value: undefined };
+      room = new Uint8Array(value.buffer);
+      return { done, value };
+    },
+  };
+}
+
 /** Carries what `onAnswer` threw past the handling of network failures. */
 class Answered extends Error {
   constructor(override readonly cause: unknown) {
@@ -180,7 +203,10 @@ class Answered extends Error {
   }
 }
 
-/** The body of one answer as it comes, after `onAnswer` has seen its headers. Throws Retry for what may go better again. */
+/**
+ * The body of one answer as it comes, after `onAnswer` has seen its headers; a chunk's bytes stay until the next one. Throws
+ * Retry for what may go better again.
+ */
 export async function* fetchChunks(
   url: string,
   world: World,
@@ -212,7 +238,7 @@ export async function* fetchChunks(
       throw new Answered(error);
     }
     if (response.body === null) return;
-    const reader = response.body.getReader();
+    const reader = readerOf(response.body);
     try {
       for (;;) {
         watch();

@@ -8,7 +8,10 @@ import type { ProgressMeter } from "./progress";
 /** The parts of one file that have arrived. */
 export interface Keeper {
   readonly present: ReadonlySet<number>;
-  /** Stores a part; false, and nothing is stored, when another part `index` was here before: the file has changed. */
+  /**
+   * Stores a part; false, and nothing is stored, when another part `index` was here before: the file has changed. The bytes
+   * are the caller's again when it is done.
+   */
   keep(index: number, bytes: Uint8Array<ArrayBuffer>): Promise<boolean>;
   /** Forgets the parts from `index` on and says how many bytes those had that were present. */
   drop(index: number): Promise<number>;
@@ -48,6 +51,7 @@ export async function fetchFile(
 
 class RangeFetch {
   #proven = false; // a range came as asked for
+  readonly #rooms: Uint8Array<ArrayBuffer>[] = []; // for a part each, used over and over
 
   constructor(
     private readonly task: FileTask,
@@ -78,56 +82,77 @@ class RangeFetch {
     const unmarked = seen.mark === "" && !this.task.certain && last >= 0;
     const first = this.#missing()[0] ?? (this.keeper.seen.bytes === 0 ? 0 : -1);
     if (unmarked && first !== -1) {
-      const bytes = await this.#range(last, this.signal);
-      this.meter.add(-bytes.length);
-      if (!(await this.keeper.keep(last, bytes))) throw new Refused();
+      await this.#inRoom(async (room) => {
+        const bytes = await this.#range(last, room, this.signal);
+        this.meter.add(-bytes.length);
+        if (!(await this.keeper.keep(last, bytes))) throw new Refused();
+      });
     } else if (first !== -1) {
       await this.#fetchPart(first, this.signal);
     }
   }
 
-  async #fetchPart(index: number, signal: AbortSignal | undefined): Promise<void> {
-    const bytes = await this.#range(index, signal);
-    if (index === 0) refuseImpostor(this.task.url, bytes);
-    if (!(await this.keeper.keep(index, bytes))) {
-      this.meter.add(-bytes.length);
-      throw new Refused();
+  async #inRoom(work: (room: Uint8Array<ArrayBuffer>) => Promise<void>): Promise<void> {
+    const room = this.#rooms.pop() ?? new Uint8Array(this.task.partBytes);
+    try {
+      await work(room);
+    } finally {
+      this.#rooms.push(room);
     }
-    this.meter.flush();
   }
 
-  async #range(index: number, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
+  #fetchPart(index: number, signal: AbortSignal | undefined): Promise<void> {
+    return this.#inRoom(async (room) => {
+      const bytes = await this.#range(index, room, signal);
+      if (index === 0) refuseImpostor(this.task.url, bytes);
+      if (!(await this.keeper.keep(index, bytes))) {
+        this.meter.add(-bytes.length);
+        throw new Refused();
+      }
+      this.meter.flush();
+    });
+  }
+
+  /** Part `index`, at the beginning of `room`. */
+  async #range(
+    index: number,
+    room: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const { world, meter } = this;
     try {
-      return await retrying(world, meter, signal, () => this.#attempt(index, signal), this.#proven ? 6 : 2);
+      const most = this.#proven ? 6 : 2;
+      return await retrying(world, meter, signal, () => this.#attempt(index, room, signal), most);
     } catch (error) {
       if (isRefusal(error, this.#proven)) throw new Refused();
       throw error;
     }
   }
 
-  async #attempt(index: number, signal: AbortSignal | undefined): Promise<Uint8Array<ArrayBuffer>> {
+  async #attempt(
+    index: number,
+    room: Uint8Array<ArrayBuffer>,
+    signal: AbortSignal | undefined,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const { url, partBytes } = this.task;
     const start = index * partBytes;
     const end = Math.min(start + partBytes, this.keeper.seen.bytes || Number.MAX_SAFE_INTEGER);
     let expected = end - start;
-    let target = new Uint8Array(0);
     let used = 0;
     const onAnswer = (response: Response) => {
       expected = this.#check(response, start, end);
-      target = new Uint8Array(expected);
     };
     try {
       const headers = { Range: `bytes=${start}-${end - 1}` };
       for await (const chunk of fetchChunks(url, this.world, signal, "no-store", onAnswer, headers)) {
         if (used + chunk.length > expected) throw cut(url, `more than the ${expected} bytes asked for`);
-        target.set(chunk, used);
+        room.set(chunk, used);
         used += chunk.length;
         this.meter.add(chunk.length);
       }
       if (used < expected) throw cut(url, `${used} of the ${expected} bytes asked for`);
       this.#proven = true;
-      return target;
+      return room.subarray(0, expected);
     } catch (error) {
       this.meter.add(-used);
       throw error;
@@ -255,7 +280,7 @@ class WholeStream {
   }
 
   async #finishPart(): Promise<void> {
-    const bytes = this.#part.slice(0, this.#used);
+    const bytes = this.#part.subarray(0, this.#used);
     if (this.#index === 0) refuseImpostor(this.task.url, bytes);
     if (!(await this.keeper.keep(this.#index, bytes))) {
       const present = this.keeper.present.has(this.#index);
