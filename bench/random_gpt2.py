@@ -2,13 +2,16 @@
 """Writes a GPT-2 in GGUF with reproducible random weights, for speed and memory: the text it writes is noise.
 
     random_gpt2.py OUT.gguf [--size 124M] [--type q8_0] [--seed 0]
+    random_gpt2.py FOLDER --checkpoint [--size 124M] [--seed 0]     the same weights as Hugging Face has them, in f32
 
 The same size and seed give the same f32 weights whatever the type. Names and layouts are those of llama.cpp's converter:
 linear weights [out, in], f32 norms, biases and positions, no output.weight, since GPT-2's head is its embedding. In a Q4_0
-file the embedding is Q8_0, because llama.cpp's quantizer keeps the head wider too. Needs numpy; the vocabulary is made from
+file the embedding is Q8_0, because llama.cpp's quantizer keeps the head wider too. A checkpoint is config.json, vocab.json,
+merges.txt and model.safetensors, in which linear weights are [in, out]. Needs numpy; the vocabulary is made from
 tests/golden/gpt2/merges.txt.
 """
 import argparse
+import json
 import pathlib
 import struct
 
@@ -21,6 +24,9 @@ MERGES = pathlib.Path(__file__).parent.parent / "tests/golden/gpt2/merges.txt"
 GGML_TYPE = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 8}
 FILE_TYPE = {"f32": 0, "f16": 1, "q4_0": 2, "q8_0": 7}  # general.file_type
 END_OF_TEXT = "<|endoftext|>"
+HF_NAMES = {"token_embd": "wte", "position_embd": "wpe", "output_norm": "ln_f", "blk": "h", "attn_norm": "ln_1",
+            "attn_qkv": "attn.c_attn", "attn_output": "attn.c_proj", "ffn_norm": "ln_2", "ffn_up": "mlp.c_fc",
+            "ffn_down": "mlp.c_proj"}
 
 
 def vocabulary():
@@ -134,11 +140,43 @@ def write_gguf(path, size, kind, seed):
         file.writelines(data)
 
 
+def write_checkpoint(folder, size, seed):
+    layers, width, heads = SIZES[size]
+    tokens, merges = vocabulary()
+    folder.mkdir(parents=True)
+    config = {"model_type": "gpt2", "architectures": ["GPT2LMHeadModel"], "vocab_size": len(tokens),
+              "n_positions": CONTEXT, "n_ctx": CONTEXT, "n_embd": width, "n_layer": layers, "n_head": heads,
+              "layer_norm_epsilon": 1e-5, "activation_function": "gelu_new", "bos_token_id": len(tokens) - 1,
+              "eos_token_id": len(tokens) - 1}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "vocab.json").write_text(json.dumps({token: index for index, token in enumerate(tokens)}))
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *merges, ""]))
+    header, data, offset = {}, [], 0
+    for name, is_matrix, values in tensors(size, len(tokens), seed):
+        if is_matrix and name.startswith("blk."):
+            values = np.ascontiguousarray(values.T)
+        end = offset + values.nbytes
+        hf_name = ".".join(HF_NAMES.get(part, part) for part in name.split("."))
+        header[hf_name] = {"dtype": "F32", "shape": values.shape, "data_offsets": [offset, end]}
+        data.append(values)
+        offset = end
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with open(folder / "model.safetensors", "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text)
+        for values in data:
+            file.write(values.data)
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("out")
+    parser.add_argument("out", type=pathlib.Path)
+    parser.add_argument("--checkpoint", action="store_true")
     parser.add_argument("--size", choices=SIZES, default="124M")
     parser.add_argument("--type", choices=GGML_TYPE, default="q8_0")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    write_gguf(arguments.out, arguments.size, arguments.type, arguments.seed)
+    if arguments.checkpoint:
+        write_checkpoint(arguments.out, arguments.size, arguments.seed)
+    else:
+        write_gguf(arguments.out, arguments.size, arguments.type, arguments.seed)

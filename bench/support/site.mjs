@@ -44,9 +44,21 @@ export async function openSite(mounts) {
       return response.end();
     }
     const type = TYPES[extname(file)] ?? 'application/octet-stream';
-    response.writeHead(200, { ...ISOLATION, ...modified, 'Content-Type': type, 'Content-Length': info.size });
-    if (request.method === 'HEAD') return response.end();
-    createReadStream(file).pipe(response);
+    const [range, first, last] = /^bytes=(\d+)-(\d+)$/.exec(request.headers.range ?? '') ?? [null, 0, info.size - 1];
+    const [start, end] = [Number(first), Math.min(Number(last), info.size - 1)];
+    if (range !== null && start > end) {
+      response.writeHead(416, ISOLATION);
+      return response.end();
+    }
+    response.writeHead(range === null ? 200 : 206, {
+      ...ISOLATION,
+      ...modified,
+      'Content-Type': type,
+      'Content-Length': end - start + 1,
+      ...(range !== null && { 'Content-Range': `bytes ${start}-${end}/${info.size}` }),
+    });
+    if (request.method === 'HEAD' || info.size === 0) return response.end();
+    createReadStream(file, { start, end }).pipe(response);
   });
   await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
   return {
