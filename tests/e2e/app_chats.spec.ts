@@ -41,6 +41,9 @@ test("keyboard only: conversations are shown, found by their words, and opened w
   await expect(page).toHaveTitle("The trams of Lisbon · Parley");
   await expect(field(page)).toBeFocused();
 
+  await page.keyboard.press("Control+Shift+O"); // what was searched for is over
+  await expect(page.getByRole("searchbox", { name: "Search" })).toHaveValue("");
+  await expect(page.locator(".chat")).toHaveCount(3);
   await page.keyboard.press("Control+K");
   await page.keyboard.press("Control+A");
   await page.keyboard.type("talk about");

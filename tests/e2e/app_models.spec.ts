@@ -148,9 +148,11 @@ test("what cannot be loaded is explained, and the model in use stays", async ({ 
   await open(page);
   await page.locator(".chip").click();
   const panel = page.locator("dialog.panel");
+  const models = await panel.locator(".model").count();
   await panel.getByRole("textbox").fill("https://elsewhere.example/model.gguf");
   await panel.getByRole("button", { name: "Load", exact: true }).click();
   await expect(panel.getByText("This page may not fetch from that address.")).toBeVisible();
+  await expect(panel.locator(".model")).toHaveCount(models); // nothing of it is here
   await expectReady(page);
   const [chooser] = await Promise.all([
     page.waitForEvent("filechooser"),

@@ -163,7 +163,8 @@ export function createModel(
     try {
       const [state, models] = await Promise.all([engine.models.storage(), engine.models.stored()]);
       storage.value = state;
-      stored.value = models;
+      // An address that gave nothing is no model.
+      stored.value = models.filter((one) => one.bytes > 0 || one.complete || one.id === id.peek());
     } catch {
       // The panel leaves out what the engine cannot say now.
     }

@@ -50,6 +50,10 @@ function ChatList({ chats, onChosen, onChoose = () => {}, onImport }: ChatsProps
   useArrowKeys(list);
   const hits = useHits(chats, query.value);
   const current = chats.current.value.conversation.value.id;
+  // A conversation that was not searched for has taken the place of what was on show.
+  useEffect(() => {
+    if (hits?.some(({ conversation }) => conversation.id === current) === false) query.value = "";
+  }, [current]);
   const text = t.value.chats;
   const rows = hits ?? chats.list.value.map((conversation) => ({ conversation, title: null, message: null }));
   const choose = ({ conversation: { id }, message }: Pick<Hit, "conversation" | "message">) => {
