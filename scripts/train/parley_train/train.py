@@ -236,6 +236,8 @@ def train(
             kind = "bf16" if bfloat16 else "f32"
             say(f"{parameters:,} parameters, {trainer.tokens_a_step:,} tokens a step, {kind}, from step {trainer.step}")
         _train(trainer, steps, say if trainer.rank == 0 else lambda _: None)
+        if distributed:
+            dist.barrier()  # nobody leaves while the first one validates and saves
     finally:
         if distributed:
             dist.destroy_process_group()
