@@ -3,9 +3,10 @@
 
     bench.py [--out FILE] [--rounds N]
 
-The plain loop computes a step's windows at once, takes PyTorch's cross-entropy over all logits, steps with AdamW alone,
-and leaves malloc as it is. Each side runs in a process of its own, in turns; what is reported is the median of its
-steps but the first.
+The plain loop computes a step's windows at once, takes PyTorch's cross-entropy over all logits, and leaves malloc as it
+is. It steps with the same optimizers (`plain`), and with AdamW alone (`plain_adamw`), which does less: Muon multiplies
+matrices to learn more from each step. Each side runs in a process of its own, in turns; what is reported is the median
+of its steps but the first.
 """
 
 import argparse
@@ -26,10 +27,11 @@ import torch.nn.functional as F
 from parley_train.memory import keep_freed_memory
 from parley_train.model import Config, Gpt2
 from parley_train.recipe import read_recipe
-from parley_train.train import Trainer, can_bfloat16
+from parley_train.train import Trainer, can_bfloat16, optimizers_of
 
 HERE = pathlib.Path(__file__).resolve().parent
 RECIPE = HERE / "parley_17m/recipe.toml"
+SIDES = ["plain", "plain_adamw", "ours"]
 STEPS = 2
 
 
@@ -60,19 +62,20 @@ def our_step(recipe, folder):
     return Trainer(recipe, folder, "cpu", can_bfloat16("cpu"), False).run_step
 
 
-def plain_step(recipe):
+def plain_step(recipe, muon):
     size = recipe.model
     model = Gpt2(Config(size.vocabulary, size.width, size.layers, size.heads, size.context))
     model.initialize(1)
-    optimizer = torch.optim.AdamW(model.parameters())
+    optimizers = optimizers_of(model, recipe.train) if muon else [torch.optim.AdamW(model.parameters())]
     ids = torch.randint(0, size.vocabulary, (recipe.train.batch, size.context + 1))
 
     def step():
         with torch.autocast("cpu", torch.bfloat16, enabled=can_bfloat16("cpu")):
             loss = F.cross_entropy(model.logits(ids[:, :-1]).flatten(0, 1), ids[:, 1:].flatten())
-        optimizer.zero_grad()
+        model.zero_grad()
         loss.backward()
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
 
     return step
 
@@ -81,7 +84,7 @@ def measure(side: str) -> list[float]:
     """Tokens a second of each step but the first."""
     recipe = read_recipe(RECIPE)
     with tempfile.TemporaryDirectory() as folder:
-        step = plain_step(recipe) if side == "plain" else our_step(recipe, pathlib.Path(folder))
+        step = our_step(recipe, pathlib.Path(folder)) if side == "ours" else plain_step(recipe, side == "plain")
         speeds = []
         for _ in range(1 + STEPS):
             began = time.perf_counter()
@@ -94,12 +97,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=pathlib.Path, help="keep the result in this file")
     parser.add_argument("--rounds", type=int, default=2)
-    parser.add_argument("--side", choices=["plain", "ours"], help=argparse.SUPPRESS)
+    parser.add_argument("--side", choices=SIDES, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.side:
         print(json.dumps(measure(arguments.side)))
         return
-    speeds = {"plain": [], "ours": []}
+    speeds = {side: [] for side in SIDES}
     peaks = []
     for _ in range(arguments.rounds):
         peaks.append(matmul_peak(torch.bfloat16 if can_bfloat16("cpu") else torch.float32))
