@@ -220,8 +220,6 @@ static_assert(static_cast<int>(FinishReason::kAborted) == PARLEY_ABORTED);
 }  // namespace
 }  // namespace parley
 
-using parley::End;
-
 uint32_t parley_abi_version(void) { return kAbiVersion; }
 
 Parley* parley_create(void) { return new (std::nothrow) Parley; }
@@ -235,46 +233,50 @@ const ParleyBytes* parley_result(const Parley* parley) { return &parley->result_
 
 int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size, double file_bytes,
                     uint32_t context, uint32_t threads) {
-  return End(parley,
-             parley::PlanFile(parley, {header, header_size}, file_bytes, {context, threads}));
+  return parley::End(
+      parley, parley::PlanFile(parley, {header, header_size}, file_bytes, {context, threads}));
 }
 int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads,
                           int32_t tune_threads) {
-  return End(parley, parley::BeginLoad(parley, file_bytes, {context, threads, tune_threads != 0}));
+  return parley::End(parley,
+                     parley::BeginLoad(parley, file_bytes, {context, threads, tune_threads != 0}));
 }
 int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size) {
-  return End(parley, parley::WriteLoad(parley, {bytes, size}));
+  return parley::End(parley, parley::WriteLoad(parley, {bytes, size}));
 }
-int32_t parley_open(Parley* parley) { return End(parley, parley::Open(parley)); }
+int32_t parley_open(Parley* parley) { return parley::End(parley, parley::Open(parley)); }
 
 int32_t parley_clear_options(Parley* parley) {
   parley->options = {};
-  return End(parley, {});
+  return parley::End(parley, {});
 }
 int32_t parley_set_option(Parley* parley, const char* name, uint32_t name_size, const char* value,
                           uint32_t value_size) {
-  return End(parley, parley::SetOption({name, name_size}, {value, value_size}, &parley->options));
+  return parley::End(parley,
+                     parley::SetOption({name, name_size}, {value, value_size}, &parley->options));
 }
 int32_t parley_clear_messages(Parley* parley) {
   parley->messages.clear();
   parley->message_bytes = 0;
   parley->longest_message = 0;
-  return End(parley, {});
+  return parley::End(parley, {});
 }
 int32_t parley_add_message(Parley* parley, const char* role, uint32_t role_size, const char* text,
                            uint32_t text_size, int32_t pinned) {
-  return End(parley, parley::AddMessage(parley, {role, role_size}, {text, text_size}, pinned != 0));
+  return parley::End(parley,
+                     parley::AddMessage(parley, {role, role_size}, {text, text_size}, pinned != 0));
 }
 int32_t parley_set_chat_format(Parley* parley, const char* id, uint32_t id_size) {
-  return End(parley, parley::SetFormat(parley, {id, id_size}));
+  return parley::End(parley, parley::SetFormat(parley, {id, id_size}));
 }
 
-int32_t parley_begin_chat(Parley* parley) { return End(parley, parley::BeginChat(parley)); }
+int32_t parley_begin_chat(Parley* parley) { return parley::End(parley, parley::BeginChat(parley)); }
 int32_t parley_begin_completion(Parley* parley, const char* prompt, uint32_t prompt_size,
                                 int32_t parse_special) {
-  return End(parley, parley::BeginCompletion(parley, {prompt, prompt_size}, parse_special != 0));
+  return parley::End(parley,
+                     parley::BeginCompletion(parley, {prompt, prompt_size}, parse_special != 0));
 }
-int32_t parley_count_chat(Parley* parley) { return End(parley, parley::CountChat(parley)); }
+int32_t parley_count_chat(Parley* parley) { return parley::End(parley, parley::CountChat(parley)); }
 
 const ParleyEvent* parley_next(Parley* parley) {
   const parley::Status ready = parley::NeedEngine(parley);
@@ -285,9 +287,9 @@ const ParleyEvent* parley_next(Parley* parley) {
     parley->event.kind = parley::Event::Kind::kError;
     parley->event.error = ready.error();
   }
-  End(parley, parley->event.kind == parley::Event::Kind::kError
-                  ? parley::Status(parley->event.error)
-                  : parley::Status());
+  parley::End(parley, parley->event.kind == parley::Event::Kind::kError
+                          ? parley::Status(parley->event.error)
+                          : parley::Status());
   return parley::ViewEvent(parley);
 }
 void parley_cancel(Parley* parley) {
@@ -295,12 +297,12 @@ void parley_cancel(Parley* parley) {
 }
 
 int32_t parley_tokenize(Parley* parley, const char* text, uint32_t size, int32_t parse_special) {
-  return End(parley, parley::Tokenize(parley, {text, size}, parse_special != 0));
+  return parley::End(parley, parley::Tokenize(parley, {text, size}, parse_special != 0));
 }
 int32_t parley_token_bytes(Parley* parley, int32_t id) {
-  return End(parley, parley::TokenBytes(parley, id));
+  return parley::End(parley, parley::TokenBytes(parley, id));
 }
 int32_t parley_detokenize(Parley* parley, const int32_t* ids, uint32_t count,
                           int32_t skip_special) {
-  return End(parley, parley::Detokenize(parley, {ids, count}, skip_special != 0));
+  return parley::End(parley, parley::Detokenize(parley, {ids, count}, skip_special != 0));
 }

@@ -115,27 +115,25 @@ void ViewStep(const ConvertStep& step, Converting* converting, ParleyConvertStep
 }  // namespace
 }  // namespace parley
 
-using parley::End;
-
 int32_t parley_convert_begin(Parley* parley, const char* type, uint32_t type_size, const char* name,
                              uint32_t name_size) {
-  return End(parley, parley::Begin(parley, {type, type_size}, {name, name_size}));
+  return parley::End(parley, parley::Begin(parley, {type, type_size}, {name, name_size}));
 }
 int32_t parley_convert_text(Parley* parley, const char* name, uint32_t name_size, const char* text,
                             uint32_t text_size) {
-  return End(parley, parley::AddText(parley, {name, name_size}, {text, text_size}));
+  return parley::End(parley, parley::AddText(parley, {name, name_size}, {text, text_size}));
 }
 int32_t parley_convert_weights(Parley* parley, const char* name, uint32_t name_size,
                                double file_bytes) {
-  return End(parley, parley::AddWeights(parley, {name, name_size}, file_bytes));
+  return parley::End(parley, parley::AddWeights(parley, {name, name_size}, file_bytes));
 }
 const ParleyConvertStep* parley_convert_next(Parley* parley) {
   const parley::Result<parley::ConvertStep> step = parley::Next(parley);
   if (step.ok()) {
-    End(parley, {});
+    parley::End(parley, {});
     parley::ViewStep(*step, parley->converting.get(), &parley->convert_step);
   } else {
-    End(parley, parley::Status(step.error()));
+    parley::End(parley, parley::Status(step.error()));
     parley->convert_step = {};
     parley->convert_step.kind = PARLEY_CONVERT_FAILED;
   }

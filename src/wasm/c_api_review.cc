@@ -137,22 +137,22 @@ Status ReviewLayer(Parley* parley, uint32_t layers) {
 }  // namespace
 }  // namespace parley
 
-using parley::End;
-
 int32_t parley_review_reply(Parley* parley, const int32_t* ids, uint32_t count, const char* text,
                             uint32_t text_size) {
-  return End(parley, parley::ReviewReply(parley, {ids, count}, {text, text_size}));
+  return parley::End(parley, parley::ReviewReply(parley, {ids, count}, {text, text_size}));
 }
 int32_t parley_review_text(Parley* parley, const char* text, uint32_t size) {
-  return End(parley, parley::ReviewText(parley, {text, size}));
+  return parley::End(parley, parley::ReviewText(parley, {text, size}));
 }
-int32_t parley_review_next(Parley* parley) { return End(parley, parley::ReviewNext(parley)); }
+int32_t parley_review_next(Parley* parley) {
+  return parley::End(parley, parley::ReviewNext(parley));
+}
 int32_t parley_review_token(Parley* parley, uint32_t position) {
-  return End(parley, parley::ReviewToken(parley, position));
+  return parley::End(parley, parley::ReviewToken(parley, position));
 }
 int32_t parley_review_pass(Parley* parley, uint32_t position) {
-  return End(parley, parley::ReviewPass(parley, position));
+  return parley::End(parley, parley::ReviewPass(parley, position));
 }
 int32_t parley_review_layer(Parley* parley, uint32_t layers) {
-  return End(parley, parley::ReviewLayer(parley, layers));
+  return parley::End(parley, parley::ReviewLayer(parley, layers));
 }
