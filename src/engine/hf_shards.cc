@@ -60,8 +60,7 @@ Status HfShards::Parse() {
 
 Error HfShards::InFile(Error error) const {
   const std::string_view name = files_[headers_.size()].name;
-  if (!name.empty()) error.message = std::string(name) + ": " + error.message;
-  return error;
+  return name.empty() ? std::move(error) : parley::InFile(name, std::move(error));
 }
 
 uint64_t HfShards::n_tensors() const {

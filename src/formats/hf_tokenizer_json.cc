@@ -156,10 +156,7 @@ class TokenizerHandler final : public JsonHandler {
 
 Status Read(std::string_view text, TokenizerHandler* handler) {
   Status status = ReadJson(text, handler);
-  if (status.ok()) return {};
-  Error error = status.TakeError();
-  error.message = std::string(kFile) + ": " + error.message;
-  return error;
+  return status.ok() ? Status() : Status(InFile(kFile, status.TakeError()));
 }
 
 }  // namespace

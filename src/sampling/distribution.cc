@@ -6,6 +6,7 @@
 #include "base/math.h"
 
 namespace parley {
+
 double LogSumExp(std::span<const float> logits) {
   const float greatest = *std::max_element(logits.begin(), logits.end());
   if (greatest == kMasked) return kMasked;
