@@ -4,7 +4,8 @@
 import { signal } from "@preact/signals";
 import { start } from "../../../../web/app/start";
 import type { EngineState } from "../../../../web/engine/types";
-import { downloading, FakeEngine, type FakeOptions } from "../fake_engine";
+import { FakeEngine, type FakeOptions } from "../fake_engine";
+import { downloading } from "../fake_models";
 
 const LONG_LINE = "A long evening leaves room for a long answer. ";
 const asked = new URLSearchParams(location.search);
