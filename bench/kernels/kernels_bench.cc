@@ -1,6 +1,7 @@
 // Measures each kernel of each table alone on one thread: products and bytes a second, and their
-// shares of what the machine can do, which is measured first. Machines are shared and noisy: every
-// figure is the best of many short runs, with the median beside it.
+// shares of what the machine can do with that table's instructions and of what its memory gives,
+// which are measured first. Machines are shared and noisy: every figure is the best of many short
+// runs, with the median beside it.
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -63,30 +64,36 @@ class Report {
   }
   ~Report() { std::printf(json_ ? "\n]\n" : "\n"); }
 
-  // What the machine can do: the shares of everything after are of the fastest dot product and of
-  // the memory's speed, which weights that lie in a cache can pass.
-  void AddPeak(const std::string& what, Timing timing, double macs, double bytes) {
-    Add("machine", what, timing, macs, bytes);
-    peak_gmacs_ = std::max(peak_gmacs_, macs / timing.best_s * 1e-9);
-    peak_gbytes_ = std::max(peak_gbytes_, bytes / timing.best_s * 1e-9);
+  // Bytes that a second reads from memory; weights that lie in a cache can be read faster.
+  void AddMemory(Timing timing, double bytes) {
+    read_gbytes_ = bytes / timing.best_s * 1e-9;
+    Add("machine", "memory read", timing, 0, bytes, 0);
+  }
+  // A loop over registers; returns its GMAC/s.
+  double AddPeak(const char* table, const std::string& what, Timing timing, double macs) {
+    Add(table, what, timing, macs, 0, 0);
+    return macs / timing.best_s * 1e-9;
   }
 
-  // macs and bytes: of one run; either may be 0.
-  void Add(const char* table, const std::string& what, Timing timing, double macs, double bytes) {
+  // macs and bytes: of one run; either may be 0. peak_gmacs: what macs are a share of; 0: not
+  // known.
+  void Add(const char* table, const std::string& what, Timing timing, double macs, double bytes,
+           double peak_gmacs) {
     const double gmacs = macs / timing.best_s * 1e-9;
     const double gbytes = bytes / timing.best_s * 1e-9;
-    const double of_dot = peak_gmacs_ > 0 ? gmacs / peak_gmacs_ : 0;
-    const double of_read = peak_gbytes_ > 0 ? gbytes / peak_gbytes_ : 0;
+    const double of_peak = peak_gmacs > 0 ? gmacs / peak_gmacs : 0;
+    const double of_read = gbytes / read_gbytes_;
     if (json_) {
       std::printf(
           "%s\n  {\"table\": \"%s\", \"what\": \"%s\", \"best_us\": %.3f, \"median_us\": %.3f, "
-          "\"gmac_s\": %.2f, \"gb_s\": %.2f, \"of_dot_peak\": %.3f, \"of_memory_read\": %.3f}",
+          "\"gmac_s\": %.2f, \"gb_s\": %.2f, \"of_peak\": %.3f, \"of_memory_read\": %.3f}",
           first_ ? "" : ",", table, what.c_str(), timing.best_s * 1e6, timing.median_s * 1e6, gmacs,
-          gbytes, of_dot, of_read);
+          gbytes, of_peak, of_read);
     } else {
-      std::printf("%-13s %-44s %10.1f us (median %10.1f)", table, what.c_str(), timing.best_s * 1e6,
+      std::printf("%-13s %-40s %10.1f us (median %10.1f)", table, what.c_str(), timing.best_s * 1e6,
                   timing.median_s * 1e6);
-      if (macs > 0) std::printf("  %7.2f GMAC/s %3.0f%%", gmacs, of_dot * 100);
+      if (macs > 0) std::printf("  %7.2f GMAC/s", gmacs);
+      if (of_peak > 0) std::printf(" %3.0f%%", of_peak * 100);
       if (bytes > 0) std::printf("  %6.2f GB/s %3.0f%%", gbytes, of_read * 100);
       std::printf("\n");
     }
@@ -97,8 +104,7 @@ class Report {
  private:
   bool json_;
   bool first_ = true;
-  double peak_gmacs_ = 0;
-  double peak_gbytes_ = 0;
+  double read_gbytes_ = 0;
 };
 
 uint64_t random_state = 88172645463325252u;
@@ -140,7 +146,7 @@ Weights MakeWeights(const KernelTable& table, DType type, uint32_t outputs, uint
 }
 
 void MeasureMatmul(const KernelTable& table, DType type, uint32_t outputs, uint32_t inputs,
-                   uint32_t tokens, const Options& options, Report& report) {
+                   uint32_t tokens, double peak, const Options& options, Report& report) {
   const Weights weights = MakeWeights(table, type, outputs, inputs);
   std::vector<uint8_t> memory(ActivationBytes(tokens, inputs) + 64);
   QuantizedActivations x = BindActivations(
@@ -162,10 +168,10 @@ void MeasureMatmul(const KernelTable& table, DType type, uint32_t outputs, uint3
                            std::to_string(outputs) + ", " + std::to_string(tokens) +
                            (tokens == 1 ? " token" : " tokens");
   report.Add(table.name, what, timing, double{1} * tokens * outputs * inputs,
-             static_cast<double>(PackedBytes(type, outputs, inputs)));
+             static_cast<double>(PackedBytes(type, outputs, inputs)), peak);
 }
 
-void MeasureAttention(const KernelTable& table, uint32_t rows, uint32_t queries,
+void MeasureAttention(const KernelTable& table, uint32_t rows, uint32_t queries, double peak,
                       const Options& options, Report& report) {
   const AttentionShape shape = {.n_heads = 12,
                                 .n_kv_heads = 12,
@@ -186,7 +192,7 @@ void MeasureAttention(const KernelTable& table, uint32_t rows, uint32_t queries,
   report.Add(table.name,
              "attention, 12 x 64, " + std::to_string(rows) + " rows, " + std::to_string(queries) +
                  " queries",
-             timing, 2.0 * 768 * seen * queries, 2.0 * 768 * 4 * rows);
+             timing, 2.0 * 768 * seen * queries, 2.0 * 768 * 4 * rows, peak);
 }
 
 void MeasureRows(const KernelTable& table, const Options& options, Report& report) {
@@ -202,25 +208,25 @@ void MeasureRows(const KernelTable& table, const Options& options, Report& repor
                        table.layer_norm(x.data(), gain.data(), gain.data(), 1e-5f, kTokens, kWidth,
                                         y.data());
                      }),
-             0, bytes);
+             0, bytes, 0);
   report.Add(table.name, "gelu, 64 x 768",
              Measure(options.seconds / 4, 1,
                      [&](uint32_t) {
                        y = x;
                        table.gelu(y.data(), y.size());
                      }),
-             0, bytes);
+             0, bytes, 0);
   std::vector<uint8_t> memory(ActivationBytes(kTokens, kWidth) + 64);
   QuantizedActivations out = BindActivations(
       memory.data() + (64 - reinterpret_cast<uintptr_t>(memory.data()) % 64) % 64, kTokens, kWidth);
   report.Add(table.name, "quantize_activations, 64 x 768",
              Measure(options.seconds / 4, 1,
                      [&](uint32_t) { table.quantize_activations(x.data(), 0, kTokens, &out); }),
-             0, bytes);
+             0, bytes, 0);
 }
 
-void MeasureMachine(const Options& options, Report& report) {
-  // Four sums over 64-bit words, the fastest plain read that every build has; filled, or it would
+void MeasureMemory(const Options& options, Report& report) {
+  // Eight sums over 64-bit words, the fastest plain read that every build has; filled, or it would
   // read the zero page.
   std::vector<uint64_t> memory(size_t{64} << 17);  // 64 MiB
   for (uint64_t& word : memory) word = RandomBits();
@@ -233,13 +239,38 @@ void MeasureMachine(const Options& options, Report& report) {
     }
     for (const uint64_t sum : sums) sink = sink + sum;
   });
-  report.AddPeak("memory read, 64 MiB", read, 0, static_cast<double>(memory.size()) * 8);
-  for (const Peak& peak : Peaks()) {
-    constexpr uint32_t kRounds = 100000;
-    report.AddPeak(std::string("dot peak, ") + peak.dot,
-                   Measure(options.seconds / 4, 1, [&](uint32_t) { peak.run(kRounds); }),
-                   peak.macs_a_round * kRounds, 0);
+  report.AddMemory(read, static_cast<double>(memory.size()) * 8);
+}
+
+// GMAC/s; 0: not known.
+double MeasurePeak(const char* table, const char* what, const Peak& peak, const Options& options,
+                   Report& report) {
+  constexpr uint32_t kRounds = 100000;
+  const Timing timing = Measure(options.seconds / 4, 1, [&](uint32_t) { peak.run(kRounds); });
+  return report.AddPeak(table, what, timing, peak.macs_a_round * kRounds);
+}
+
+void MeasureTable(const KernelTable& table, const Options& options, Report& report) {
+  double q8_peak = 0;
+  double q4_peak = 0;
+  double f32_peak = 0;
+  if (const Peaks* peaks = PeaksOf(table)) {
+    q8_peak = MeasurePeak(table.name, "peak of Q8_0's products", peaks->q8, options, report);
+    q4_peak = MeasurePeak(table.name, "peak of Q4_0's products", peaks->q4, options, report);
+    f32_peak = MeasurePeak(table.name, "peak of f32 products", peaks->f32, options, report);
   }
+  for (const DType type : {DType::kQ8_0, DType::kQ4_0}) {
+    const double peak = type == DType::kQ8_0 ? q8_peak : q4_peak;
+    // In the second-level cache, from memory, one tile, prefill.
+    MeasureMatmul(table, type, 768, 768, 1, peak, options, report);
+    MeasureMatmul(table, type, 50257, 768, 1, peak, options, report);
+    MeasureMatmul(table, type, 768, 3072, 6, peak, options, report);
+    MeasureMatmul(table, type, 3072, 768, 64, peak, options, report);
+    MeasureMatmul(table, type, 768, 3072, 64, peak, options, report);
+  }
+  MeasureAttention(table, 512, 1, f32_peak, options, report);
+  MeasureAttention(table, 512, 64, f32_peak, options, report);
+  MeasureRows(table, options, report);
 }
 
 int Main(int argc, char** argv) {
@@ -258,19 +289,11 @@ int Main(int argc, char** argv) {
     }
   }
   Report report(options.json);
-  MeasureMachine(options, report);
+  MeasureMemory(options, report);
   for (const KernelTable* table : AllKernels()) {
-    if (!options.table.empty() && options.table != table->name) continue;
-    for (const DType type : {DType::kQ8_0, DType::kQ4_0}) {
-      MeasureMatmul(*table, type, 768, 768, 1, options, report);    // in the second-level cache
-      MeasureMatmul(*table, type, 50257, 768, 1, options, report);  // from memory
-      MeasureMatmul(*table, type, 768, 3072, 6, options, report);   // one tile
-      MeasureMatmul(*table, type, 3072, 768, 64, options, report);  // prefill
-      MeasureMatmul(*table, type, 768, 3072, 64, options, report);
+    if (options.table.empty() || options.table == table->name) {
+      MeasureTable(*table, options, report);
     }
-    MeasureAttention(*table, 512, 1, options, report);
-    MeasureAttention(*table, 512, 64, options, report);
-    MeasureRows(*table, options, report);
   }
   return 0;
 }

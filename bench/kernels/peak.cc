@@ -1,79 +1,51 @@
-// Peaks of this build's dot products; see peak.h. Compiled with the flags of the widest table but
-// AVX-VNNI's.
+// Which loops belong to which table; those of the instructions that every build of this program
+// has.
 #include "peak.h"
 
-#include "kernels/kernels.h"
-#include "kernels/unroll.h"
+#include <string_view>
+
+#include "kernels/simd_scalar.h"
+#include "peak_loops.h"
 #if defined(PARLEY_X86_KERNELS)
-#include "kernels/simd_avx2.h"
+#include "kernels/simd_x86.h"
 #elif defined(PARLEY_WASM_KERNELS)
 #include "kernels/simd_wasm.h"
-#else
-#include "kernels/simd_scalar.h"
 #endif
 
 namespace parley::bench {
 namespace {
 
-volatile uint8_t weight_bytes[32];
-volatile uint8_t code_bytes[48];
-volatile int32_t sink;
+constexpr Peaks kPeaks[] = {
+    MakePeaks<ScalarSimd>("scalar", "s8 x s8"),
+#if defined(PARLEY_X86_KERNELS)
+    MakePeaks<X86Simd>("sse41", "s16 pairs; Q4_0: u8 x s8 pairs in 16 bits"),
+#elif defined(PARLEY_WASM_KERNELS)
+    MakePeaks<WasmSimd128>("wasm_simd128", "s16 pairs"),
+#if defined(__wasm_relaxed_simd__)
+    MakePeaks<WasmRelaxed<128>>("wasm_relaxed", "u8 x s8"),
+    MakePeaks<WasmRelaxed<0>>("wasm_relaxed", "s8 x s8"),
+    MakePeaks<WasmRelaxedNibbles>("wasm_relaxed", "s16 pairs; Q4_0: u8 x s8 pairs in 16 bits"),
+#endif
+#endif
+};
 
-// Ten accumulators, enough to hide the latency of each; a broadcast for every row of a panel's
-// columns, as in a tile.
-template <typename S, typename Policy>
-[[gnu::noinline]] void DotLoop(uint32_t rounds) {
-  constexpr int kVectors = kPanelColumns / S::Columns::kLanes;
-  uint8_t chunk[32];
-  for (int i = 0; i < 32; ++i) chunk[i] = weight_bytes[i];
-  typename Policy::Code codes[48];
-  for (int i = 0; i < 48; ++i) codes[i] = static_cast<int8_t>(code_bytes[i]);
-  typename Policy::Weights w[Policy::kStepsPerChunk][kVectors];
-  Policy::LoadWeights(chunk, w);
-  typename Policy::Acc acc[10];
-  PARLEY_UNROLL
-  for (int i = 0; i < 10; ++i) acc[i] = Policy::Start(i);
-  PARLEY_NO_UNROLL
-  for (uint32_t round = 0; round < rounds; ++round) {
-    // Other codes each time, so that no product is computed before the loop or only once.
-    PARLEY_UNROLL
-    for (int i = 0; i < 10; i += kVectors) {
-      const auto x = Policy::SplatCodes(codes + (round & 3) * 8 + i);
-      PARLEY_UNROLL
-      for (int v = 0; v < kVectors; ++v) acc[i + v] = Policy::Dot(acc[i + v], w[0][v], x);
-    }
-  }
-  PARLEY_UNROLL
-  for (int i = 0; i < 10; ++i) {
-    float lanes[8];
-    S::Columns::Store(lanes, S::Columns::ToFloat(Policy::Finish(acc[i], 1)));
-    sink = static_cast<int32_t>(lanes[0]);
-  }
-}
-
-template <typename S, typename Policy>
-Peak MakePeak(const char* dot) {
-  return {dot, DotLoop<S, Policy>, 10.0 * S::Columns::kLanes * Policy::kStep};
+bool IsOf(const Peaks& peaks, const KernelTable& table) {
+  using std::string_view;
+  return string_view(peaks.table) == table.name && string_view(peaks.dot) == table.dot;
 }
 
 }  // namespace
 
-std::vector<Peak> Peaks() {
+const Peaks* PeaksOf(const KernelTable& table) {
+  for (const Peaks& peaks : kPeaks) {
+    if (IsOf(peaks, table)) return &peaks;
+  }
 #if defined(PARLEY_X86_KERNELS)
-  return {MakePeak<X86Simd, X86PairsQ8>("s16 pairs, 128 bits"),
-          MakePeak<X86Simd, X86NibblesQ4>("u8 x s8 pairs in 16 bits, 128 bits"),
-          MakePeak<Avx2Simd, Avx2MagnitudesQ8>("u8 x s8 pairs, 256 bits"),
-          MakePeak<Avx2Simd, Avx2NibblesQ4>("u8 x s8 pairs in 16 bits, 256 bits")};
-#elif defined(PARLEY_WASM_KERNELS)
-  std::vector<Peak> peaks = {MakePeak<WasmSimd128, WasmPairsQ8>("s16 pairs")};
-#if defined(__wasm_relaxed_simd__)
-  peaks.push_back(MakePeak<WasmRelaxedNibbles, WasmNibblesQ4>("u8 x s8 pairs in 16 bits"));
-  peaks.push_back(MakePeak<WasmRelaxed<0>, WasmBytesQ8<0>>("relaxed dot"));
+  for (const Peaks* peaks : {&kAvx2Peaks, &kAvxVnniPeaks}) {
+    if (IsOf(*peaks, table)) return peaks;
+  }
 #endif
-  return peaks;
-#else
-  return {MakePeak<ScalarSimd, ScalarSimd::Q8>("s8 x s8")};
-#endif
+  return nullptr;
 }
 
 }  // namespace parley::bench

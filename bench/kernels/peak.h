@@ -1,17 +1,31 @@
-// The fastest that dot products can go on this processor: a loop of them over registers, with no
-// memory and no scales.
+// The fastest that a kernel table's products can go on this processor: loops of them over
+// registers, with no weights to fetch and no scales.
 #pragma once
 
 #include <cstdint>
-#include <vector>
+
+#include "kernels/kernels.h"
 
 namespace parley::bench {
 
 struct Peak {
-  const char* dot;        // as KernelTable::dot names it, a part for each type
-  void (*run)(uint32_t);  // runs this many rounds
+  void (*run)(uint32_t rounds);
   double macs_a_round;
 };
-std::vector<Peak> Peaks();
+
+struct Peaks {
+  const char* table;  // KernelTable::name
+  const char* dot;    // KernelTable::dot
+  Peak q8;            // dot products with Q8_0
+  Peak q4;            // with Q4_0
+  Peak f32;           // multiplication and addition in the lanes of attention
+};
+
+// null: this program has no loops for the table's instructions.
+const Peaks* PeaksOf(const KernelTable& table);
+
+// Compiled for their instructions.
+extern const Peaks kAvx2Peaks;
+extern const Peaks kAvxVnniPeaks;
 
 }  // namespace parley::bench

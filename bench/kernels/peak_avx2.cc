@@ -1,0 +1,9 @@
+// The loops of AVX2.
+#include "kernels/simd_avx2.h"
+#include "peak_loops.h"
+
+namespace parley::bench {
+
+constinit const Peaks kAvx2Peaks = MakePeaks<Avx2Simd>("avx2", "u8 x s8 pairs; Q4_0: in 16 bits");
+
+}  // namespace parley::bench
