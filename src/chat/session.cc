@@ -163,7 +163,8 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
                      "the processor's dot product no longer gives the sums that it was chosen for; "
                      "load the model again without relaxed SIMD");
   }
-  TRY_ASSIGN(Sampler sampler, Sampler::Make(options, model_.model->config().vocab_size));
+  ThreadPool* pool = model_.threads == nullptr ? nullptr : model_.threads->pool;
+  TRY_ASSIGN(Sampler sampler, Sampler::Make(options, model_.model->config().vocab_size, pool));
 
   prompt_ = std::move(prompt);
   options_ = options;

@@ -16,12 +16,13 @@ namespace {
 
 constexpr size_t kMostAlternatives = 20;  // top_logprobs goes to 20 (options.h)
 
-// The id of the greatest score, the lowest of them when several are equal; -1 when all are masked.
+// The id within `ids` of the greatest score, the lowest of them when several are equal; -1 when all
+// are masked.
 template <typename T>
-int32_t ArgMax(std::span<const T> scores) {
+int32_t ArgMax(std::span<const T> scores, Range ids) {
   int32_t best = -1;
   T best_score = -std::numeric_limits<T>::infinity();
-  for (size_t id = 0; id < scores.size(); ++id) {
+  for (uint32_t id = ids.begin; id < ids.end; ++id) {
     if (scores[id] > best_score) {
       best_score = scores[id];
       best = static_cast<int32_t>(id);
@@ -30,24 +31,12 @@ int32_t ArgMax(std::span<const T> scores) {
   return best;
 }
 
-Status CheckInputs(std::span<const float> logits, size_t vocab_size,
-                   std::span<const int32_t> history, std::span<const int32_t> end_ids) {
-  if (logits.size() != vocab_size) {
-    return MakeError(Code::kBadArg, "sampling needs " + std::to_string(vocab_size) +
-                                        " logits, not " + std::to_string(logits.size()));
-  }
-  for (size_t id = 0; id < logits.size(); ++id) {
-    if (logits[id] <= std::numeric_limits<float>::max()) continue;  // false for NaN
-    return MakeError(Code::kNonfinite,
-                     "the logit of token " + std::to_string(id) + " is not a finite number");
-  }
-  for (const std::span<const int32_t> ids : {history, end_ids}) {
-    for (int32_t id : ids) {
-      if (id >= 0 && static_cast<size_t>(id) < vocab_size) continue;
-      return MakeError(Code::kBadArg, "token id " + std::to_string(id) +
-                                          " is outside the vocabulary of " +
-                                          std::to_string(vocab_size));
-    }
+Status CheckIds(std::span<const int32_t> ids, size_t vocab_size) {
+  for (int32_t id : ids) {
+    if (id >= 0 && static_cast<size_t>(id) < vocab_size) continue;
+    return MakeError(Code::kBadArg, "token id " + std::to_string(id) +
+                                        " is outside the vocabulary of " +
+                                        std::to_string(vocab_size));
   }
   return {};
 }
@@ -104,12 +93,17 @@ const char* SamplerStepName(SamplerStep step) {
   return kNames[static_cast<size_t>(step)];
 }
 
-Result<Sampler> Sampler::Make(const GenerationOptions& options, uint32_t vocab_size) {
+Result<Sampler> Sampler::Make(const GenerationOptions& options, uint32_t vocab_size,
+                              ThreadPool* pool) {
   TRY(ValidateOptions(options, vocab_size));
   if (vocab_size == 0) return MakeError(Code::kBadArg, "sampling needs a vocabulary");
-  Sampler sampler(options);
+  Sampler sampler(options, pool);
+  const uint32_t threads = pool == nullptr ? 1 : pool->threads();
+  TRY_ASSIGN(sampler.parts_, Buffer<Part>::Make(threads, "threads of sampling"));
   const bool greedy = options.temperature == 0;
-  const uint32_t room = options.top_k == 0 ? vocab_size : std::min(options.top_k, vocab_size);
+  const uint64_t room = options.top_k == 0
+                            ? vocab_size
+                            : std::min<uint64_t>(uint64_t{threads} * options.top_k, vocab_size);
   TRY_ASSIGN(sampler.scores_, Buffer<double>::Make(vocab_size, "sampling scores"));
   TRY_ASSIGN(sampler.counts_, Buffer<uint32_t>::Make(vocab_size, "token counts"));
   TRY_ASSIGN(sampler.candidates_,
@@ -120,24 +114,62 @@ Result<Sampler> Sampler::Make(const GenerationOptions& options, uint32_t vocab_s
   return sampler;
 }
 
+template <typename Work>
+void Sampler::OnParts(const Work& work) {
+  struct Context {
+    Sampler* sampler;
+    const Work* work;
+  } context{this, &work};
+  const auto body = [](void* pointer, uint32_t thread, uint32_t threads) {
+    const auto& [sampler, run] = *static_cast<const Context*>(pointer);
+    const auto vocab_size = static_cast<uint32_t>(sampler->scores_.size());
+    (*run)(thread, SplitRange(vocab_size, thread, threads));
+  };
+  if (pool_ == nullptr) return body(&context, 0, 1);
+  pool_->Run(body, &context);
+}
+
+Status Sampler::TakeLogits(std::span<const float> logits) {
+  if (logits.size() != scores_.size()) {
+    return MakeError(Code::kBadArg, "sampling needs " + std::to_string(scores_.size()) +
+                                        " logits, not " + std::to_string(logits.size()));
+  }
+  OnParts([&](uint32_t thread, Range ids) {
+    size_t not_finite = logits.size();
+    for (uint32_t id = ids.begin; id < ids.end; ++id) {
+      // A finite logit of any size stays finite under every later step; minus infinity stays
+      // masked.
+      scores_[id] = logits[id];
+      if (logits[id] <= std::numeric_limits<float>::max()) continue;  // false for NaN
+      not_finite = std::min<size_t>(not_finite, id);
+    }
+    parts_[thread].not_finite = not_finite;
+  });
+  for (const Part& part : parts_.span().first(threads())) {
+    if (part.not_finite == logits.size()) continue;
+    return MakeError(Code::kNonfinite, "the logit of token " + std::to_string(part.not_finite) +
+                                           " is not a finite number");
+  }
+  return {};
+}
+
 Result<Sample> Sampler::Next(std::span<const float> logits, std::span<const int32_t> history,
                              uint32_t generated, std::span<const int32_t> end_ids) {
-  TRY(CheckInputs(logits, scores_.size(), history, end_ids));
-  Score(logits, history, generated, end_ids);
+  TRY(TakeLogits(logits));
+  TRY(CheckIds(history, scores_.size()));
+  TRY(CheckIds(end_ids, scores_.size()));
+  Penalize(history, generated, end_ids);
   Sample sample;
-  sample.id = options_.temperature == 0 ? ArgMax(std::span<const double>(scores_.span())) : Draw();
-  if (sample.id < 0) sample.id = std::max(ArgMax(logits), 0);
+  sample.id = options_.temperature == 0 ? BestScore() : Draw();
+  const auto vocab_size = static_cast<uint32_t>(logits.size());
+  if (sample.id < 0) sample.id = std::max(ArgMax(logits, {0, vocab_size}), 0);
   if (options_.top_logprobs >= 0) FillLogprobs(logits, &sample);
   return sample;
 }
 
-void Sampler::Score(std::span<const float> logits, std::span<const int32_t> history,
-                    uint32_t generated, std::span<const int32_t> end_ids) {
+void Sampler::Penalize(std::span<const int32_t> history, uint32_t generated,
+                       std::span<const int32_t> end_ids) {
   const std::span<double> scores = scores_.span();
-  for (size_t id = 0; id < scores.size(); ++id) {
-    // A finite logit of any size stays finite under every later step; minus infinity stays masked.
-    scores[id] = logits[id];
-  }
   ApplyLogitBias(options_.logit_bias, scores);
   if (options_.repetition_penalty != 1) {
     const size_t window = options_.repeat_last_n == 0
@@ -159,11 +191,42 @@ void Sampler::Score(std::span<const float> logits, std::span<const int32_t> hist
   }
 }
 
+int32_t Sampler::BestScore() {
+  const std::span<const double> scores = scores_.span();
+  OnParts([&](uint32_t thread, Range ids) { parts_[thread].best = ArgMax(scores, ids); });
+  int32_t best = -1;
+  for (const Part& part : parts_.span().first(threads())) {
+    if (part.best < 0) continue;
+    const auto score = [&](int32_t id) { return scores[static_cast<size_t>(id)]; };
+    if (best < 0 || score(part.best) > score(best)) best = part.best;
+  }
+  return best;
+}
+
+// The best of every thread's best: `Better` is a total order, so that it makes no difference who
+// found them.
+std::span<Candidate> Sampler::BestCandidates() {
+  const auto top_k = std::min(options_.top_k, static_cast<uint32_t>(scores_.size()));
+  const std::span<const double> scores = scores_.span();
+  OnParts([&](uint32_t thread, Range ids) {
+    const uint32_t n_ids = ids.end - ids.begin;
+    const uint32_t first = std::min(thread * top_k, ids.begin);
+    const auto room = candidates_.span().subspan(first, std::min(top_k, n_ids));
+    parts_[thread].kept = TopK(scores.subspan(ids.begin, n_ids), room, ids.begin);
+  });
+  if (threads() == 1) return parts_[0].kept;
+  auto end = candidates_.begin();
+  for (const Part& part : parts_.span().first(threads())) {
+    end = std::copy(part.kept.begin(), part.kept.end(), end);
+  }
+  std::sort(candidates_.begin(), end, Better);
+  return {candidates_.begin(), std::min<size_t>(end - candidates_.begin(), top_k)};
+}
+
 template <typename Observer>
 std::span<Candidate> Sampler::Truncate(Observer observe) {
-  std::span<Candidate> candidates = options_.top_k == 0
-                                        ? AllCandidates(scores_.span(), candidates_.span())
-                                        : TopK(scores_.span(), candidates_.span());
+  std::span<Candidate> candidates =
+      options_.top_k == 0 ? AllCandidates(scores_.span(), candidates_.span()) : BestCandidates();
   if (candidates.empty()) return {};
   Weigh(options_.temperature, candidates);
   if (options_.top_k != 0) observe(SamplerStep::kTopK, candidates);
@@ -190,11 +253,12 @@ int32_t Sampler::Draw() {
 Result<SamplerTrace> Sampler::Trace(std::span<const float> logits, std::span<const int32_t> history,
                                     uint32_t generated, std::span<const int32_t> end_ids,
                                     int32_t asked) {
-  TRY(CheckInputs(logits, scores_.size(), history, end_ids));
-  if (asked >= 0) TRY(CheckInputs(logits, scores_.size(), {&asked, 1}, {}));
+  TRY(TakeLogits(logits));
+  TRY(CheckIds(history, scores_.size()));
+  TRY(CheckIds(end_ids, scores_.size()));
+  if (asked >= 0) TRY(CheckIds({&asked, 1}, scores_.size()));
   SamplerTrace trace;
-  const std::span<double> scores = scores_.span();
-  std::copy(logits.begin(), logits.end(), scores.begin());
+  const std::span<const double> scores = scores_.span();
   int32_t best_ids[SamplerTrace::kBest];
   const size_t n_best = BestTokens(logits, best_ids);
   for (const int32_t id : std::span(best_ids).first(n_best)) trace.tokens.push_back({.id = id});
@@ -202,10 +266,10 @@ Result<SamplerTrace> Sampler::Trace(std::span<const float> logits, std::span<con
   if (asked >= 0 && !known) trace.tokens.push_back({.id = asked});
 
   NoteScores(SamplerStep::kRaw, scores, 1, &trace);
-  Score(logits, history, generated, end_ids);
+  Penalize(history, generated, end_ids);
   NoteScores(SamplerStep::kPenalties, scores, 1, &trace);
   if (options_.temperature == 0) {
-    const Candidate best{.weight = 1, .id = ArgMax(std::span<const double>(scores))};
+    const Candidate best{.weight = 1, .id = BestScore()};
     if (best.id >= 0) NoteCandidates(SamplerStep::kTemperature, {&best, 1}, &trace);
     return trace;
   }

@@ -11,6 +11,7 @@
 #include "base/buffer.h"
 #include "base/result.h"
 #include "base/rng.h"
+#include "base/threads.h"
 #include "sampling/options.h"
 #include "sampling/truncations.h"
 
@@ -58,8 +59,10 @@ struct SamplerTrace {
 class Sampler {
  public:
   // Allocates everything that Next needs. `vocab_size`: ids beyond the tokenizer's vocabulary are
-  // masked already.
-  static Result<Sampler> Make(const GenerationOptions& options, uint32_t vocab_size);
+  // masked already. `pool`: its active threads go through the vocabulary together, and what is
+  // chosen does not depend on how many they are; not owned; null: the caller's thread alone.
+  static Result<Sampler> Make(const GenerationOptions& options, uint32_t vocab_size,
+                              ThreadPool* pool = nullptr);
   // logits: [vocab_size], not changed. history: tokens that penalties and n-grams see, oldest
   // first. `end_ids` are masked while `generated` < min_tokens. When every candidate is masked, the
   // best of the raw logits (I4). NONFINITE for a NaN or positive infinity among the logits (I3);
@@ -79,10 +82,28 @@ class Sampler {
   std::span<const Candidate> kept() const { return kept_; }
 
  private:
-  explicit Sampler(const GenerationOptions& options) : options_(options), rng_(options.seed) {}
-  // Fills scores_: the logits after biases, penalties and bans.
-  void Score(std::span<const float> logits, std::span<const int32_t> history, uint32_t generated,
-             std::span<const int32_t> end_ids);
+  // What one thread found in its part of the vocabulary.
+  struct alignas(64) Part {
+    size_t not_finite;          // the first logit that is NaN or infinity; vocab_size: none
+    int32_t best;               // the id of its greatest score; -1: all are masked
+    std::span<Candidate> kept;  // its TopK, within candidates_
+  };
+
+  Sampler(const GenerationOptions& options, ThreadPool* pool)
+      : options_(options), rng_(options.seed), pool_(pool) {}
+  uint32_t threads() const { return pool_ == nullptr ? 1 : pool_->active(); }
+  // Runs work(thread, ids) on every thread, with the ids that are its own.
+  template <typename Work>
+  void OnParts(const Work& work);
+  // Copies the logits into scores_.
+  Status TakeLogits(std::span<const float> logits);
+  // Biases, penalties and bans on scores_.
+  void Penalize(std::span<const int32_t> history, uint32_t generated,
+                std::span<const int32_t> end_ids);
+  // The id of the greatest score, the lowest of them when several are equal; -1 when all are
+  // masked.
+  int32_t BestScore();
+  std::span<Candidate> BestCandidates();
   // The candidates that the truncations leave of scores_; none when every token is masked.
   // `observe(step, candidates)` sees what each step in effect left, with weights.
   template <typename Observer>
@@ -93,9 +114,11 @@ class Sampler {
 
   GenerationOptions options_;
   Rng rng_;
+  ThreadPool* pool_;
+  Buffer<Part> parts_;                 // [threads]
   Buffer<double> scores_;              // [vocab_size]
   Buffer<uint32_t> counts_;            // [vocab_size], zero between uses
-  Buffer<Candidate> candidates_;       // [top_k or vocab_size]
+  Buffer<Candidate> candidates_;       // [threads, top_k], at most [vocab_size]
   std::span<const Candidate> kept_;    // a part of candidates_
   Buffer<TokenLogprob> alternatives_;  // [top_logprobs]
 };

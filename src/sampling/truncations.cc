@@ -28,7 +28,8 @@ std::span<Candidate> AllCandidates(std::span<const double> scores, std::span<Can
   return room.first(count);
 }
 
-std::span<Candidate> TopK(std::span<const double> scores, std::span<Candidate> room) {
+std::span<Candidate> TopK(std::span<const double> scores, std::span<Candidate> room,
+                          uint32_t first_id) {
   // A heap of the best so far with the worst of them in front: most ids cost one comparison. Ids
   // come in ascending order, so one that merely equals the worst loses to it.
   double worst = kMasked;
@@ -39,7 +40,7 @@ std::span<Candidate> TopK(std::span<const double> scores, std::span<Candidate> r
       std::pop_heap(room.begin(), room.end(), Better);
       --count;
     }
-    room[count++] = {.score = scores[id], .id = static_cast<int32_t>(id)};
+    room[count++] = {.score = scores[id], .id = static_cast<int32_t>(first_id + id)};
     std::push_heap(room.begin(), room.begin() + static_cast<ptrdiff_t>(count), Better);
     if (count == room.size()) worst = room[0].score;
   }

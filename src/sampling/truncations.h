@@ -25,8 +25,10 @@ inline bool Better(const Candidate& a, const Candidate& b) {
 std::span<Candidate> AllCandidates(std::span<const double> scores, std::span<Candidate> room);
 
 // The `room.size()` best of them (fewer when fewer are finite), best first (Fan et al. 2018,
-// section 5.1). Ties go to the lowest id, so that never more than k are kept.
-std::span<Candidate> TopK(std::span<const double> scores, std::span<Candidate> room);
+// section 5.1). Ties go to the lowest id, so that never more than k are kept. scores[0] is that of
+// `first_id`.
+std::span<Candidate> TopK(std::span<const double> scores, std::span<Candidate> room,
+                          uint32_t first_id = 0);
 
 // Fills `weight` at this temperature (> 0): weight = exp((score - best) / temperature).
 void Weigh(double temperature, std::span<Candidate> candidates);

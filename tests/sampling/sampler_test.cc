@@ -248,6 +248,58 @@ TEST_CASE("Alternatives are the best of many, ties by the lowest id, at most the
   CHECK(small->Next(three, {}, 0, {})->alternatives.size() == 3);
 }
 
+#if PARLEY_THREADS
+TEST_CASE("Any number of threads chooses the same tokens") {
+  constexpr uint32_t kVocab = 1003;
+  std::vector<float> logits = RandomLogits(kVocab, 6);
+  for (size_t i = 0; i < 200; ++i) logits[i * 5] = logits[i];  // ties between the threads' parts
+  std::vector<GenerationOptions> many(6);
+  many[0].temperature = 0;
+  many[1].top_k = 1;
+  many[2].top_k = 40;
+  many[3].top_k = 400;
+  many[4].top_k = 1000;
+  many[5].top_k = 0;
+  for (GenerationOptions& options : many) {
+    options.seed = 7;
+    options.repetition_penalty = 1.2;
+    auto alone = Sampler::Make(options, kVocab);
+    REQUIRE(alone.ok());
+    std::vector<int32_t> expected;
+    for (uint32_t i = 0; i < 20; ++i) {
+      expected.push_back(alone->Next(logits, expected, i, {})->id);
+    }
+    const auto kept = [](const Sampler& sampler) {
+      std::vector<int32_t> ids;
+      for (const Candidate& candidate : sampler.kept()) ids.push_back(candidate.id);
+      return ids;
+    };
+    for (const uint32_t threads : {2u, 3u, 5u}) {
+      const auto pool = ThreadPool::Make(threads);
+      REQUIRE(pool.ok());
+      auto sampler = Sampler::Make(options, kVocab, pool->get());
+      REQUIRE(sampler.ok());
+      INFO("top_k " << options.top_k << ", " << threads << " threads");
+      for (uint32_t i = 0; i < 20; ++i) {
+        (*pool)->Use(1 + (i + threads - 1) % threads);
+        const auto sample = sampler->Next(logits, std::span(expected).first(i), i, {});
+        REQUIRE(sample.ok());
+        REQUIRE(sample->id == expected[i]);
+      }
+      CHECK(kept(*sampler) == kept(*alone));
+      for (const size_t bad : {size_t{3}, size_t{kVocab - 1}}) {
+        std::vector<float> broken = logits;
+        broken[bad] = broken[kVocab - 1] = NAN;
+        const auto sample = sampler->Next(broken, {}, 0, {});
+        CHECK(sample.error().code == Code::kNonfinite);
+        CHECK(sample.error().message.find("token " + std::to_string(bad) + " ") !=
+              std::string::npos);
+      }
+    }
+  }
+}
+#endif
+
 TEST_CASE("Sampling a token allocates nothing through buffers") {
   GenerationOptions options;
   options.repetition_penalty = 1.1;
