@@ -32,6 +32,7 @@ export class Shelf {
   readonly #overflow = new MemoryParts(); // for parts that storage had no room for
   readonly #overflowRecords = new MemoryRecords();
   #overflowBytes = 0;
+  readonly #seen = new Map<string, PartRecord>(); // of #records, as kept() found them: a load opens all of a model's parts
   #back = new Uint8Array(0); // what was read back of one part, over and over
 
   constructor(store: OpenedStore) {
@@ -78,8 +79,10 @@ export class Shelf {
 
   /** The SHA-256 of every part that is there. */
   async kept(): Promise<ReadonlySet<string>> {
-    const records = await Promise.all(this.#places().map(([, place]) => place.parts()));
-    return new Set(records.flat().map(({ sha256 }) => sha256));
+    const [stored, inMemory] = await Promise.all([this.#records.parts(), this.#overflowRecords.parts()]);
+    this.#seen.clear();
+    for (const record of stored) this.#seen.set(record.sha256, record);
+    return new Set([...stored, ...inMemory].map(({ sha256 }) => sha256));
   }
 
   /** Bytes of a part that outlive this worker, 0 when it is not there. */
@@ -131,7 +134,8 @@ export class Shelf {
   /** Opens a part for reading; null when it is gone. */
   async open(part: PartRef): Promise<ShelvedPart | null> {
     for (const [store, records] of this.#places()) {
-      const record = await records.part(part.sha256);
+      const seen = records === this.#records ? this.#seen.get(part.sha256) : undefined;
+      const record = seen ?? (await records.part(part.sha256));
       if (record === undefined) continue;
       const stored = await store.open(part.sha256).catch(() => null);
       if (stored === null) continue;
@@ -182,6 +186,7 @@ export class Shelf {
   }
 
   async forget(sha256: string): Promise<void> {
+    this.#seen.delete(sha256);
     await this.#records.removePart(sha256);
     await this.#parts.remove(sha256).catch(() => {}); // an open handle keeps the bytes; without a record they are nothing
     await this.releaseMemory([{ sha256 }]);
