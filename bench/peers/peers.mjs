@@ -117,11 +117,12 @@ async function describeRun() {
   };
 }
 
-/** Writes the file with `group` in place of what it had of that group: a run that is stopped leaves what it measured. */
+/** Writes the file with `group` in place of what it had of that group: a run that is stopped leaves what it measured. A
+ * group says which commit it was measured with. */
 function writeGroup(file, run, group) {
   const key = ({ model, type, threads }) => `${model} ${type} ${threads}`;
   const before = existsSync(file) ? JSON.parse(readFileSync(file, 'utf8')).groups : [];
-  const merged = new Map([...before, group].map((each) => [key(each), each]));
+  const merged = new Map([...before, { ...group, commit: run.commit }].map((each) => [key(each), each]));
   mkdirSync(dirname(file), { recursive: true });
   const result = { ...run, groups: [...merged.values()] };
   writeFileSync(file, `${JSON.stringify(result, null, 1)}\n`);

@@ -39,7 +39,7 @@ function groupTable(group) {
   return [
     `## ${title(group)}`,
     '',
-    `Prefill of ${group.prefill_tokens} tokens, decode of 128 after 16, medians of ${rounds} rounds. A token reads ` +
+    `Prefill of ${group.prefill_tokens} tokens, decode of 128 after 16, medians of ${rounds} rounds, commit ${group.commit}. A token reads ` +
       `${megabytes(group.decoded_bytes)} MB of weights; memory read at ${figure(median(group.read_gb_s))} GB/s allows ` +
       `${figure(bound)} tok/s.`,
     '',
