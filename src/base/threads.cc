@@ -18,8 +18,16 @@ class SingleThread final : public ThreadPool {
   uint32_t threads() const override { return 1; }
   void Use(uint32_t active) override { CHECK(active == 1); }
   uint32_t active() const override { return 1; }
-  void Run(void (*body)(void*, uint32_t, uint32_t), void* context) override { body(context, 0, 1); }
+  void Begin(Body body, void* context) override {
+    body_ = body;
+    context_ = context;
+  }
+  void End() override { body_(context_, 0, 1); }
   void Barrier() override {}
+
+ private:
+  Body body_ = nullptr;
+  void* context_ = nullptr;
 };
 
 #if PARLEY_THREADS
@@ -143,8 +151,8 @@ struct Shared {
   Signal recalled;  // changes when a job has more threads than the one before
   Signal barrier;
   alignas(64) std::atomic<uint32_t> arrived{0};
-  std::atomic<uint32_t> started{1};                   // the caller's thread counts
-  void (*body)(void*, uint32_t, uint32_t) = nullptr;  // null: end
+  std::atomic<uint32_t> started{1};  // the caller's thread counts
+  ThreadPool::Body body = nullptr;   // null: end
   void* context = nullptr;
 };
 
@@ -208,11 +216,13 @@ class PosixPool final : public ThreadPool {
     shared_->active = active;
   }
 
-  void Run(void (*body)(void*, uint32_t, uint32_t), void* context) override {
+  void Begin(Body body, void* context) override {
     shared_->body = body;
     shared_->context = context;
     shared_->StartJob();
-    body(context, 0, shared_->active);
+  }
+  void End() override {
+    shared_->body(shared_->context, 0, shared_->active);
     shared_->Barrier();
   }
 

@@ -24,9 +24,17 @@ class ThreadPool {
   // wanted again. 1 <= active <= threads(); all of them to begin with.
   virtual void Use(uint32_t active) = 0;
   virtual uint32_t active() const = 0;
+  using Body = void (*)(void* context, uint32_t thread, uint32_t threads);
   // Runs body(context, thread, threads) on every active thread and returns when all have.
-  virtual void Run(void (*body)(void* context, uint32_t thread, uint32_t threads),
-                   void* context) = 0;
+  void Run(Body body, void* context) {
+    Begin(body, context);
+    End();
+  }
+  // The same in two halves, for a caller with something else to do: Begin lets the other threads
+  // go and returns, End runs the caller's share and returns when all have. Nothing else runs in
+  // between.
+  virtual void Begin(Body body, void* context) = 0;
+  virtual void End() = 0;
   // Called by every active thread inside Run: returns when all have arrived.
   virtual void Barrier() = 0;
 };

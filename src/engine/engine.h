@@ -43,7 +43,10 @@ class Loader {
  public:
   static Result<std::unique_ptr<Loader>> Begin(uint64_t file_bytes, const LoadOptions& options);
   virtual ~Loader() = default;
-  // NONFINITE names the tensor with a NaN or infinite weight or scale (G17).
+  // The bytes stay as they are until the next call: with several threads the others repack them
+  // meanwhile, and what is wrong with them may be said by that call. With one thread they have been
+  // taken when this returns. NONFINITE names the tensor with a NaN or infinite weight or scale
+  // (G17).
   virtual Status Write(std::span<const uint8_t> bytes) = 0;
   virtual const Plan* plan() const = 0;  // null until the header is complete
   // TRUNCATED when bytes are missing.

@@ -52,7 +52,7 @@ struct Loading {
   WeightMap map;
   std::unique_ptr<Engine> engine = std::make_unique<Engine>();
   Decoder* model = nullptr;  // the engine's
-  PanelRepacker repacker;
+  std::unique_ptr<PanelRepacker> repacker;
   size_t next_tensor = 0;
   uint64_t skip = 0;  // bytes to pass over: padding, or a tensor that is not used
 };
@@ -74,7 +74,8 @@ class StreamLoader final : public Loader {
     std::unique_ptr<Engine> engine;
     Status ready;
     if (loading_ && received_ == file_bytes_) {
-      ready = loading_->model->WeightsArrived();
+      ready = loading_->repacker->Finish();
+      if (ready.ok()) ready = loading_->model->WeightsArrived();
       engine = std::move(loading_->engine);
     }
     End();
@@ -114,7 +115,13 @@ Status StreamLoader::WriteChecked(std::span<const uint8_t> bytes) {
                      file_bytes_);
   }
   received_ += bytes.size();
-  if (loading_) return WriteTensors(bytes);
+  if (loading_) {
+    TRY(loading_->repacker->Finish());
+    TRY(WriteTensors(bytes));
+    if (loading_->engine->plan.threads == 1) return loading_->repacker->Finish();
+    loading_->repacker->Start();
+    return {};
+  }
   if (!prefix_.empty()) {
     TRY(prefix_.Append(bytes));
     TRY(FindHeader(prefix_.bytes()));
@@ -139,6 +146,7 @@ Status StreamLoader::FindHeader(std::span<const uint8_t> start) {
       static_cast<size_t>(std::min<uint64_t>(header->data_offset(), start.size()));
   TRY(Prepare(std::move(*header)));
   TRY(WriteTensors(start.subspan(header_bytes)));
+  TRY(loading_->repacker->Finish());
   prefix_ = Prefix();
   return {};
 }
@@ -180,8 +188,8 @@ Status StreamLoader::WriteTensors(std::span<const uint8_t> bytes) {
   uint64_t offset = received_ - bytes.size();  // of bytes[0] in the file
   while (!bytes.empty()) {
     size_t taken = 0;
-    if (!loading.repacker.done()) {
-      TRY_ASSIGN(taken, loading.repacker.Write(bytes));
+    if (!loading.repacker->done()) {
+      TRY_ASSIGN(taken, loading.repacker->Write(bytes));
     } else if (loading.skip > 0) {
       taken = static_cast<size_t>(std::min<uint64_t>(loading.skip, bytes.size()));
       loading.skip -= taken;
@@ -194,7 +202,7 @@ Status StreamLoader::WriteTensors(std::span<const uint8_t> bytes) {
       if (slot.kind == WeightSlot::Kind::kIgnored) {
         loading.skip = tensor.bytes;
       } else {
-        loading.repacker.Begin(tensor, slot);
+        loading.repacker->Begin(tensor, slot);
       }
     }
     bytes = bytes.subspan(taken);

@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 #include <string>
+#include <utility>
 
 #include "kernels/blocks.h"
 #include "kernels/quantize.h"
@@ -42,6 +44,14 @@ bool ScalesFinite(DType type, const uint8_t* row, uint32_t columns) {
   return bad == 0;
 }
 
+Error Nonfinite(const TensorInfo& tensor, uint32_t row, size_t row_bytes, const char* what) {
+  return MakeError(Code::kNonfinite,
+                   std::string(tensor.name) + " has " + what + " in row " + std::to_string(row),
+                   tensor.offset + row * row_bytes);
+}
+
+constexpr uint32_t PanelsOf(uint32_t rows) { return (rows + kPanelColumns - 1) / kPanelColumns; }
+
 }  // namespace
 
 uint64_t PanelRepacker::Bytes(const WeightMap& map, std::span<const TensorInfo> tensors,
@@ -50,18 +60,17 @@ uint64_t PanelRepacker::Bytes(const WeightMap& map, std::span<const TensorInfo> 
   return sizes.staging + threads * (sizes.values * sizeof(float) + sizes.codes);
 }
 
-Result<PanelRepacker> PanelRepacker::Make(const WeightMap& map, std::span<const TensorInfo> tensors,
-                                          const KernelTable& kernels, ThreadPool* pool,
-                                          uint8_t* image) {
-  PanelRepacker repacker;
+Result<std::unique_ptr<PanelRepacker>> PanelRepacker::Make(const WeightMap& map,
+                                                           std::span<const TensorInfo> tensors,
+                                                           const KernelTable& kernels,
+                                                           ThreadPool* pool, uint8_t* image) {
+  std::unique_ptr<PanelRepacker> repacker(new (std::nothrow) PanelRepacker(kernels, pool, image));
+  if (repacker == nullptr) return MakeError(Code::kOom, "no memory for repacking");
   const Sizes sizes = SizesFor(map, tensors);
   const uint64_t threads = pool->threads();
-  TRY_ASSIGN(repacker.staging_, Buffer<uint8_t>::Make(sizes.staging, "staging of a panel"));
-  TRY_ASSIGN(repacker.values_, Buffer<float>::Make(threads * sizes.values, "staging of rows"));
-  TRY_ASSIGN(repacker.codes_, Buffer<uint8_t>::Make(threads * sizes.codes, "staging of codes"));
-  repacker.kernels_ = &kernels;
-  repacker.pool_ = pool;
-  repacker.image_ = image;
+  TRY_ASSIGN(repacker->staging_, Buffer<uint8_t>::Make(sizes.staging, "staging of a panel"));
+  TRY_ASSIGN(repacker->values_, Buffer<float>::Make(threads * sizes.values, "staging of rows"));
+  TRY_ASSIGN(repacker->codes_, Buffer<uint8_t>::Make(threads * sizes.codes, "staging of codes"));
   return repacker;
 }
 
@@ -73,126 +82,158 @@ PanelRepacker::Scratch PanelRepacker::ScratchOf(uint32_t thread) {
 
 void PanelRepacker::Begin(const TensorInfo& tensor, const WeightSlot& slot) {
   CHECK(done());
-  tensor_ = &tensor;
-  slot_ = &slot;
-  row_bytes_ = static_cast<size_t>(RowBytes(tensor.type, slot.columns));
-  n_rows_ = slot.rows;
+  tensor_ = {&tensor, &slot, static_cast<size_t>(RowBytes(tensor.type, slot.columns)), slot.rows};
   next_row_ = 0;
 }
 
 Result<size_t> PanelRepacker::Write(std::span<const uint8_t> bytes) {
+  CHECK(!started_);
   size_t taken = 0;
   while (!done() && taken < bytes.size()) {
-    const uint32_t n_rows = std::min(kPanelColumns, n_rows_ - next_row_);
-    const size_t unit = n_rows * row_bytes_;
+    const uint32_t rows_left = tensor_.n_rows - next_row_;
+    const uint32_t n_rows = std::min(kPanelColumns, rows_left);
+    const size_t unit = n_rows * tensor_.row_bytes;
     const std::span<const uint8_t> rest = bytes.subspan(taken);
     if (staged_ == 0 && rest.size() >= unit) {
       // As many whole panels as there are, the tensor's last rows among them.
-      const uint64_t whole = std::min<uint64_t>(rest.size() / row_bytes_, n_rows_ - next_row_);
-      const uint64_t all =
-          next_row_ + whole == n_rows_ ? whole : whole / kPanelColumns * kPanelColumns;
-      TRY(TakeAll({rest.data(), next_row_, static_cast<uint32_t>(all)}));
-      taken += static_cast<size_t>(all) * row_bytes_;
+      const uint64_t whole = std::min<uint64_t>(rest.size() / tensor_.row_bytes, rows_left);
+      const uint64_t all = whole == rows_left ? whole : whole / kPanelColumns * kPanelColumns;
+      TRY(Note(rest.data(), static_cast<uint32_t>(all)));
+      taken += static_cast<size_t>(all) * tensor_.row_bytes;
       continue;
     }
     const size_t piece = std::min(rest.size(), unit - staged_);
     std::memcpy(staging_.data() + staged_, rest.data(), piece);
     staged_ += piece;
     taken += piece;
-    if (staged_ == unit) {
+    if (staged_ == unit) {  // of the bytes of this call the first, so nothing of them is noted yet
       staged_ = 0;
-      TRY(TakeAll({staging_.data(), next_row_, n_rows}));
+      TRY(TakePanel({tensor_, staging_.data(), next_row_, n_rows, 0}, ScratchOf(0)));
+      next_row_ += n_rows;
     }
   }
   return taken;
 }
 
-// Each thread takes some of the panels. The error is that of the first row that has one, however
-// many threads there are.
-Status PanelRepacker::TakeAll(const Rows& rows) {
-  struct Job {
-    PanelRepacker* repacker;
-    const Rows& rows;
-    Status failed[kMaxThreads];
-  };
-  Job job{this, rows, {}};
-  pool_->Run(
-      [](void* context, uint32_t thread, uint32_t threads) {
-        Job& all = *static_cast<Job*>(context);
-        PanelRepacker& self = *all.repacker;
-        const uint32_t panels = (all.rows.count + kPanelColumns - 1) / kPanelColumns;
-        const Range mine = SplitRange(panels, thread, threads);
-        for (uint32_t panel = mine.begin; panel < mine.end && all.failed[thread].ok(); ++panel) {
-          const uint32_t row = panel * kPanelColumns;
-          all.failed[thread] =
-              self.TakePanel({all.rows.bytes + row * self.row_bytes_, all.rows.first + row,
-                              std::min(kPanelColumns, all.rows.count - row)},
-                             self.ScratchOf(thread));
-        }
+// The tensor's next `count` rows.
+Status PanelRepacker::Note(const uint8_t* bytes, uint32_t count) {
+  if (n_noted_ == kMostNoted) TRY(Finish());
+  const uint32_t panels_before = n_noted_ == 0 ? 0 : noted_[n_noted_ - 1].panels_end;
+  noted_[n_noted_++] = {tensor_, bytes, next_row_, count, panels_before + PanelsOf(count)};
+  next_row_ += count;
+  return {};
+}
+
+void PanelRepacker::Start() {
+  if (started_ || n_noted_ == 0) return;
+  started_ = true;
+  pool_->Begin(
+      [](void* context, uint32_t thread, uint32_t) {
+        PanelRepacker& self = *static_cast<PanelRepacker*>(context);
+        self.RepackNoted(self.ScratchOf(thread));
       },
-      &job);
-  for (Status& status : job.failed) TRY(std::move(status));
-  next_row_ += rows.count;
+      this);
+}
+
+Status PanelRepacker::Finish() {
+  Start();
+  if (!started_) return {};
+  pool_->End();
+  started_ = false;
+  Status status;
+  if (failed_) status = FirstError();
+  n_noted_ = 0;
+  next_panel_ = 0;
+  failed_ = false;
+  return status;
+}
+
+PanelRepacker::Rows PanelRepacker::PanelAt(const Rows& rows, uint32_t row) {
+  return {rows.tensor, rows.bytes + row * rows.tensor.row_bytes, rows.first + row,
+          std::min(kPanelColumns, rows.count - row), 0};
+}
+
+// Every thread takes a few panels at a time until none is left: the caller's thread comes last.
+void PanelRepacker::RepackNoted(const Scratch& scratch) {
+  const uint32_t n_panels = noted_[n_noted_ - 1].panels_end;
+  const Rows* rows = noted_;
+  for (;;) {
+    const uint32_t begin = next_panel_.fetch_add(kClaim, std::memory_order_relaxed);
+    if (begin >= n_panels) return;
+    for (uint32_t panel = begin; panel < std::min(begin + kClaim, n_panels); ++panel) {
+      while (panel >= rows->panels_end) ++rows;
+      const uint32_t from_end = rows->panels_end - panel;
+      const uint32_t row = (PanelsOf(rows->count) - from_end) * kPanelColumns;
+      if (!TakePanel(PanelAt(*rows, row), scratch).ok()) {
+        failed_.store(true, std::memory_order_relaxed);
+      }
+    }
+  }
+}
+
+// Goes through all of it again in the file's order.
+Status PanelRepacker::FirstError() {
+  for (const Rows& rows : std::span(noted_, n_noted_)) {
+    for (uint32_t row = 0; row < rows.count; row += kPanelColumns) {
+      TRY(TakePanel(PanelAt(rows, row), ScratchOf(0)));
+    }
+  }
   return {};
 }
 
 Status PanelRepacker::TakePanel(const Rows& rows, const Scratch& scratch) const {
-  if (slot_->kind == WeightSlot::Kind::kFloats) {
+  const auto& [tensor, slot, row_bytes, n_rows] = rows.tensor;
+  if (slot->kind == WeightSlot::Kind::kFloats) {
     for (uint32_t i = 0; i < rows.count; ++i) {
-      TRY(TakeFloats(rows.bytes + i * row_bytes_, rows.first + i, scratch));
+      TRY(TakeFloats(rows.tensor, rows.bytes + i * row_bytes, rows.first + i, scratch));
     }
     return {};
   }
   const uint8_t* stored = rows.bytes;
-  if (tensor_->type != slot_->stored) {
+  if (tensor->type != slot->stored) {
     TRY(EncodeRows(rows, scratch));
     stored = scratch.codes;
   }
-  const size_t stored_bytes = static_cast<size_t>(RowBytes(slot_->stored, slot_->columns));
+  const size_t stored_bytes = static_cast<size_t>(RowBytes(slot->stored, slot->columns));
   for (uint32_t i = 0; i < rows.count; ++i) {
-    if (!ScalesFinite(slot_->stored, stored + i * stored_bytes, slot_->columns)) {
-      return Nonfinite(rows.first + i, "a scale that is NaN or infinite");
+    if (!ScalesFinite(slot->stored, stored + i * stored_bytes, slot->columns)) {
+      return Nonfinite(*tensor, rows.first + i, row_bytes, "a scale that is NaN or infinite");
     }
   }
-  const uint64_t panel_bytes = PackedBytes(slot_->stored, kPanelColumns, slot_->columns);
-  uint8_t* panel = image_ + slot_->image_offset + rows.first / kPanelColumns * panel_bytes;
-  kernels_->pack_panel(slot_->stored, stored, rows.count, slot_->columns, panel);
+  const uint64_t panel_bytes = PackedBytes(slot->stored, kPanelColumns, slot->columns);
+  uint8_t* panel = image_ + slot->image_offset + rows.first / kPanelColumns * panel_bytes;
+  kernels_.pack_panel(slot->stored, stored, rows.count, slot->columns, panel);
   return {};
 }
 
-Status PanelRepacker::TakeFloats(const uint8_t* row, uint32_t index, const Scratch& scratch) const {
-  const bool kept = index < slot_->kept_rows;
+Status PanelRepacker::TakeFloats(const Tensor& tensor, const uint8_t* row, uint32_t index,
+                                 const Scratch& scratch) const {
+  const WeightSlot& slot = *tensor.slot;
   float* values = scratch.values;
-  if (kept) {
-    values =
-        reinterpret_cast<float*>(image_ + slot_->image_offset) + size_t{index} * slot_->columns;
+  if (index < slot.kept_rows) {
+    values = reinterpret_cast<float*>(image_ + slot.image_offset) + size_t{index} * slot.columns;
   }
-  DecodeRow(tensor_->type, row, slot_->columns, values);
-  if (!kernels_->all_finite(values, slot_->columns)) {
-    return Nonfinite(index, "a value that is NaN or infinite");
+  DecodeRow(tensor.info->type, row, slot.columns, values);
+  if (!kernels_.all_finite(values, slot.columns)) {
+    return Nonfinite(*tensor.info, index, tensor.row_bytes, "a value that is NaN or infinite");
   }
   return {};
 }
 
 Status PanelRepacker::EncodeRows(const Rows& rows, const Scratch& scratch) const {
-  const size_t stored_bytes = static_cast<size_t>(RowBytes(slot_->stored, slot_->columns));
+  const auto& [tensor, slot, row_bytes, n_rows] = rows.tensor;
+  const size_t stored_bytes = static_cast<size_t>(RowBytes(slot->stored, slot->columns));
   for (uint32_t i = 0; i < rows.count; ++i) {
-    DecodeRow(tensor_->type, rows.bytes + i * row_bytes_, slot_->columns, scratch.values);
-    if (!kernels_->all_finite(scratch.values, slot_->columns)) {
-      return Nonfinite(rows.first + i, "a value that is NaN or infinite");
+    DecodeRow(tensor->type, rows.bytes + i * row_bytes, slot->columns, scratch.values);
+    if (!kernels_.all_finite(scratch.values, slot->columns)) {
+      return Nonfinite(*tensor, rows.first + i, row_bytes, "a value that is NaN or infinite");
     }
-    if (!EncodeRow(slot_->stored, scratch.values, slot_->columns,
-                   scratch.codes + i * stored_bytes)) {
-      return Nonfinite(rows.first + i, "a value too large for the scales of Q8_0");
+    if (!EncodeRow(slot->stored, scratch.values, slot->columns, scratch.codes + i * stored_bytes)) {
+      return Nonfinite(*tensor, rows.first + i, row_bytes,
+                       "a value too large for the scales of Q8_0");
     }
   }
   return {};
-}
-
-Error PanelRepacker::Nonfinite(uint32_t row, const char* what) const {
-  return MakeError(Code::kNonfinite,
-                   std::string(tensor_->name) + " has " + what + " in row " + std::to_string(row),
-                   tensor_->offset + row * row_bytes_);
 }
 
 }  // namespace parley

@@ -81,7 +81,9 @@ Result<Plan> MakePlan(const GgufHeader& header, uint64_t file_bytes, const LoadO
                        plan.config.vocab_size * kSessionBytesPerId +
                        plan.context * kSessionBytesPerToken;
   TRY_ASSIGN(plan.tokenizer_bytes, PlanTokenizerBytes(header));
-  plan.staging_bytes = kPartBytes + PanelRepacker::Bytes(map, header.tensors(), plan.threads);
+  const uint64_t parts = plan.threads > 1 ? 2 : 1;  // one is read while one is repacked
+  plan.staging_bytes =
+      parts * kPartBytes + PanelRepacker::Bytes(map, header.tensors(), plan.threads);
   for (uint64_t bytes :
        {plan.weights_bytes, plan.kv_bytes, plan.scratch_bytes, plan.tokenizer_bytes,
         plan.staging_bytes, kProgramBytes, (plan.threads - 1) * kThreadBytes}) {

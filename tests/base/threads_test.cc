@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
+#include <thread>
 #include <vector>
 
 namespace parley {
@@ -47,6 +48,24 @@ TEST_CASE("threads: every job runs once on every thread, the caller being thread
     }
     for (uint32_t thread = 0; thread < threads; ++thread) CHECK(runs[thread * 64] == 500);
     CHECK(right_count);
+  }
+}
+
+TEST_CASE("threads: between Begin and End the others work and the caller goes on") {
+  for (const uint32_t threads : kThreadCounts) {
+    const auto pool = MakePool(threads);
+    std::atomic<uint32_t> others{0};
+    std::atomic<uint32_t> callers{0};
+    auto body = [&](uint32_t thread, uint32_t) { ++(thread == 0 ? callers : others); };
+    for (uint32_t job = 1; job <= 200; ++job) {
+      pool->Begin([](void* context, uint32_t thread,
+                     uint32_t all) { (*static_cast<decltype(body)*>(context))(thread, all); },
+                  &body);
+      while (others != job * (threads - 1)) std::this_thread::yield();
+      REQUIRE(callers == job - 1);
+      pool->End();
+      REQUIRE(callers == job);
+    }
   }
 }
 

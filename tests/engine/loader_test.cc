@@ -87,6 +87,41 @@ TEST_CASE("a file may come in pieces of any size, and any number of threads repa
   }
 }
 
+TEST_CASE("what was given may change as soon as the next piece was taken") {
+  const std::vector<uint8_t> file = TestModel{}.Build();
+  auto whole = LoadBytes(file);
+  REQUIRE(whole.ok());
+  const std::vector<float> expected = Logits(whole->get());
+  for (const size_t piece_bytes : {size_t{1000}, size_t{65536}}) {
+    auto loader = parley::Loader::Begin(file.size(), {.threads = kThreads});
+    REQUIRE(loader.ok());
+    std::vector<uint8_t> places[2];
+    size_t place = 0;
+    for (size_t at = 0; at < file.size(); at += piece_bytes) {
+      const auto piece = std::span(file).subspan(at, std::min(piece_bytes, file.size() - at));
+      places[place].assign(piece.begin(), piece.end());
+      REQUIRE((*loader)->Write(places[place]).ok());
+      place ^= 1;
+      std::fill(places[place].begin(), places[place].end(), uint8_t{0xff});
+    }
+    const auto engine = (*loader)->Finish();
+    REQUIRE(engine.ok());
+    CHECK(SameBits(Logits(engine->get()), expected));
+  }
+}
+
+TEST_CASE("a loader may be given up while its threads repack") {
+  const std::vector<uint8_t> file = TestModel{}.Build();
+  const uint64_t before = parley::GetAllocationCounts().live_bytes;
+  for (size_t given = 0; given < file.size(); given += file.size() / 7) {
+    auto loader = parley::Loader::Begin(file.size(), {.threads = kThreads});
+    REQUIRE(loader.ok());
+    REQUIRE((*loader)->Write(std::span(file).first(file.size() / 2)).ok());
+    REQUIRE((*loader)->Write(std::span(file).subspan(file.size() / 2, given / 2)).ok());
+  }
+  CHECK(parley::GetAllocationCounts().live_bytes == before);
+}
+
 TEST_CASE("G17: of several bad rows the first is named, whichever thread finds it") {
   std::vector<TestTensor> tensors;
   const TestModel model{.matrices = DType::kF16};
@@ -99,11 +134,13 @@ TEST_CASE("G17: of several bad rows the first is named, whichever thread finds i
     for (uint64_t row = first; row < rows; row += 7) {
       file[tensor.offset + row * row_bytes + 1] = 0x7e;  // the upper half of an f16 NaN
     }
-    const auto engine = LoadBytes(file, {.threads = kThreads});
-    REQUIRE_FALSE(engine.ok());
-    CHECK(engine.error().code == Code::kNonfinite);
-    CHECK(engine.error().message.ends_with("in row " + std::to_string(first)));
-    CHECK(engine.error().offset == tensor.offset + first * row_bytes);
+    for (const size_t piece : {size_t{1000}, file.size()}) {
+      const auto engine = LoadPieces(file, piece, {.threads = kThreads});
+      REQUIRE_FALSE(engine.ok());
+      CHECK(engine.error().code == Code::kNonfinite);
+      CHECK(engine.error().message.ends_with("in row " + std::to_string(first)));
+      CHECK(engine.error().offset == tensor.offset + first * row_bytes);
+    }
   }
 }
 

@@ -68,15 +68,16 @@ class Instance {
   }
   load(file, context, threads) {
     this.check(this.module._parley_load_begin(this.parley, file.length, context, threads, 1));
-    const staging = this.module._parley_allocate(PART) >>> 0;
-    assert.notEqual(staging, 0, "no room for a part");
+    const places = [0, 1].map(() => this.module._parley_allocate(PART) >>> 0);
+    assert.ok(places.every((place) => place !== 0), "no room for two parts");
     for (let at = 0; at < file.length; at += PART) {
       const part = file.subarray(at, at + PART);
-      this.bytes.set(part, staging);
-      this.check(this.module._parley_load_write(this.parley, staging, part.length));
+      places.reverse();
+      this.bytes.set(part, places[0]);
+      this.check(this.module._parley_load_write(this.parley, places[0], part.length));
     }
-    this.module._parley_release(staging);
     this.check(this.module._parley_open(this.parley));
+    for (const place of places) this.module._parley_release(place);
     return JSON.parse(this.result());
   }
   setOption(name, value) {

@@ -8,7 +8,7 @@ import { ReadAhead } from "./models/read_ahead";
 import { span, timed } from "./spans";
 import type { BuildName, ModelInfo, Notice } from "./types";
 import { type CompiledBuild, fetchBuild, makeMemory, startBuild } from "./wasm_module";
-import type { Opened, Plan, WasmSession } from "./wasm_session";
+import type { Opened, Plan, Pointer, WasmSession } from "./wasm_session";
 
 export interface LoaderSetup {
   baseUrl: string;
@@ -126,18 +126,18 @@ async function readHead(file: ModelFile): Promise<Uint8Array> {
   return file.partCount === 0 ? head.subarray(0, 0) : head.subarray(0, await file.read(0, head));
 }
 
-/** Reads as much of the file as its header needs and says what running it takes. */
+/** Reads as much of the file as its header needs and says what running it takes. The instance starts while `head` arrives. */
 async function makePlan(
   build: CompiledBuild,
   file: ModelFile,
-  head: Uint8Array,
+  head: Promise<Uint8Array>,
   context: number,
   threads: number,
 ): Promise<Plan> {
   const memory = makeMemory(build.name, PLANNING_BYTES, PLANNING_MOST_BYTES);
   const session = await startBuild(build, memory, 0);
   try {
-    let prefix = head;
+    let prefix = await head;
     for (let parts = 1; ; parts++) {
       const plan = session.plan(prefix, file.bytes, context, threads);
       if (plan !== null) return plan;
@@ -160,7 +160,8 @@ export async function checkFile(
   cache: BuildCache,
   signal: AbortSignal,
 ): Promise<Plan> {
-  const head = await readHead(file);
+  const head = readHead(file);
+  head.catch(() => {}); // the first build to need it reports what is wrong
   return withBuild(setup, cache, [], signal, (build, threads) =>
     makePlan(build, file, head, setup.context, threads),
   );
@@ -196,36 +197,39 @@ async function run(
   report: Report,
   signal: AbortSignal,
 ): Promise<{ session: WasmSession; opened: Opened; plan: Plan }> {
-  const first = await head;
-  const plan = await timed("plan", makePlan(build, file, first, context, threads));
+  const plan = await timed("plan", makePlan(build, file, head, context, threads));
   throwIfAborted(signal);
   const parts = new ReadAhead(file, 1); // opens the next ones while the threads start
   try {
     const memory = makeMemory(build.name, plan.total_bytes, plan.total_bytes);
     const session = await timed("start threads", startBuild(build, memory, threads - 1));
     session.beginLoad(file.bytes, plan.context, threads, tuneThreads);
-    const pointer = session.allocate(PART_BYTES);
+    // With several threads one part is read while the others repack the one before.
+    const places = Array.from({ length: threads > 1 ? 2 : 1 }, () => session.allocate(PART_BYTES));
+    const placeOf = (index: number) => places[index % places.length] as Pointer;
     let loaded = 0;
     const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });
     tell();
-    const write = (name: string, bytes: number) => {
+    const write = (name: string, index: number, bytes: number) => {
       const written = span(name);
-      session.write(pointer, bytes);
+      session.write(placeOf(index), bytes);
       written();
       loaded += bytes;
       tell();
     };
-    session.memoryAt(pointer, PART_BYTES).set(first);
-    write("first part", first.length);
+    const first = await head;
+    session.memoryAt(placeOf(0), PART_BYTES).set(first);
+    write("first part", 0, first.length);
     for (let index = 1; index < file.partCount; index++) {
       // A cancel is seen between parts, and what opens the next ones goes on.
       await yieldToMessages();
       throwIfAborted(signal);
-      const target = session.memoryAt(pointer, PART_BYTES);
-      write("repack part", await timed("read part", parts.read(index, target)));
+      const target = session.memoryAt(placeOf(index), PART_BYTES);
+      write("repack part", index, await timed("read part", parts.read(index, target)));
     }
-    session.release(pointer);
-    return { session, opened: session.open(), plan };
+    const opened = session.open();
+    for (const place of places) session.release(place);
+    return { session, opened, plan };
   } finally {
     parts.close();
   }

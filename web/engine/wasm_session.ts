@@ -3,7 +3,7 @@
 import { CORE_CODES, type ErrorCode, ParleyError } from "./errors";
 import type { ModelPreset } from "./types";
 
-type Pointer = number;
+export type Pointer = number;
 
 /** The exports of c_api.h as Emscripten names them. Pointers are unsigned below 4 GiB. */
 export interface ParleyExports {
@@ -93,7 +93,7 @@ export interface ParleyExports {
 }
 
 /** The version of c_api.h that this file is written for. */
-export const ABI_VERSION = 3;
+export const ABI_VERSION = 4;
 
 /** What parley_plan says of a file: bytes, tokens, and what it is. */
 export interface Plan {
@@ -257,7 +257,7 @@ export class WasmSession {
     );
   }
 
-  /** A piece of memory for `write`; release it when loading is over. */
+  /** A piece of memory for `write`; release it when the model is open. */
   allocate(bytes: number): Pointer {
     const pointer = this.#exports._parley_allocate(bytes) >>> 0;
     if (pointer === 0) throw new ParleyError("OOM", `There was no memory for ${bytes} bytes.`);
@@ -273,6 +273,7 @@ export class WasmSession {
     return this.#heap().subarray(pointer, pointer + bytes);
   }
 
+  /** The bytes stay as they are until the next call: with several threads it may repack them meanwhile. */
   write(pointer: Pointer, bytes: number): void {
     this.#check(this.#exports._parley_load_write(this.#parley, pointer, bytes));
   }
