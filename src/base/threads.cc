@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <string>
+#include <thread>
 
 #if PARLEY_THREADS
 #include <pthread.h>
@@ -32,12 +33,17 @@ class SingleThread final : public ThreadPool {
 
 #if PARLEY_THREADS
 
-// Rounds of looking at a counter before sleeping on it: some tens of microseconds, longer than a
-// barrier inside a token takes, shorter than the pause between tokens.
+// Rounds of looking at a number before sleeping on it. About half a millisecond: longer than
+// threads wait for one another inside a token, and longer than a page takes from one token to the
+// next, since waking a virtual processor that went to sleep can cost more than that. Where there
+// are more threads than processors, some tens of microseconds: whoever is waited for needs the
+// processor.
 #if defined(__EMSCRIPTEN__)
-constexpr uint32_t kSpinRounds = 30000;  // no pause instruction: a round is a load and a branch
+constexpr uint32_t kPatientRounds = 600000;  // no pause instruction: a round is a load and a branch
+constexpr uint32_t kCrowdedRounds = 30000;
 #else
-constexpr uint32_t kSpinRounds = 1500;
+constexpr uint32_t kPatientRounds = 15000;
+constexpr uint32_t kCrowdedRounds = 1500;
 #endif
 constexpr int64_t kStartTimeoutNs = 5'000'000'000;
 
@@ -54,9 +60,9 @@ class alignas(64) Signal {
  public:
   uint32_t Get() const { return value_.load(std::memory_order_acquire); }
 
-  // Returns once the number differs from `seen`.
-  void WaitWhile(uint32_t seen) {
-    for (uint32_t round = 0; round < kSpinRounds; ++round) {
+  // Returns once the number differs from `seen`; spins for so many rounds, then sleeps.
+  void WaitWhile(uint32_t seen, uint32_t rounds) {
+    for (uint32_t round = 0; round < rounds; ++round) {
       if (Get() != seen) return;
       Pause();
     }
@@ -111,7 +117,10 @@ constexpr uint32_t NextJob(uint32_t job, uint32_t active) {
 // What the threads share. It outlives the pool if some thread never began, because that thread may
 // still do so.
 struct Shared {
-  explicit Shared(uint32_t n_threads) : threads(n_threads), active(n_threads) {}
+  explicit Shared(uint32_t n_threads)
+      : threads(n_threads),
+        rounds(n_threads <= std::thread::hardware_concurrency() ? kPatientRounds : kCrowdedRounds),
+        active(n_threads) {}
 
   // Central barrier: the last to arrive opens it.
   void Barrier() {
@@ -121,7 +130,7 @@ struct Shared {
       arrived.store(0, std::memory_order_relaxed);
       barrier.Set(round + 1);
     } else {
-      barrier.WaitWhile(round);
+      barrier.WaitWhile(round, rounds);
     }
   }
 
@@ -136,7 +145,7 @@ struct Shared {
   // only when all its threads have run it, so that none is missed.
   uint32_t WaitForJob(uint32_t thread, uint32_t seen) {
     for (;;) {
-      job.WaitWhile(seen);
+      job.WaitWhile(seen, rounds);
       // Read before the job: whoever recalls sets the job first, so that one of the two is news.
       const uint32_t recall = recalled.Get();
       seen = job.Get();
@@ -146,9 +155,10 @@ struct Shared {
   }
 
   const uint32_t threads;
-  uint32_t active;  // changed between jobs, read by those who take part
-  Signal job;       // the newest job
-  Signal recalled;  // changes when a job has more threads than the one before
+  const uint32_t rounds;  // of spinning
+  uint32_t active;        // changed between jobs, read by those who take part
+  Signal job;             // the newest job
+  Signal recalled;        // changes when a job has more threads than the one before
   Signal barrier;
   alignas(64) std::atomic<uint32_t> arrived{0};
   std::atomic<uint32_t> started{1};  // the caller's thread counts

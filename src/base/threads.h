@@ -1,5 +1,5 @@
 // A pool of threads that split rows of one operation and meet at barriers. The caller is thread 0;
-// with one thread nothing is started. Threads spin inside a token and sleep between tokens.
+// with one thread nothing is started. Threads spin for a moment when they wait, then sleep.
 #pragma once
 
 #include <cstdint>
