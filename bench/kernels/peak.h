@@ -24,7 +24,9 @@ struct Peaks {
 // null: this program has no loops for the table's instructions.
 const Peaks* PeaksOf(const KernelTable& table);
 
-// Compiled for their instructions.
+// Compiled for AVX2, whose encoding spares the copies of registers that SSE's needs, and for
+// AVX-VNNI.
+extern const Peaks kSse41Peaks;
 extern const Peaks kAvx2Peaks;
 extern const Peaks kAvxVnniPeaks;
 

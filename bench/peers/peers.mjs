@@ -81,7 +81,7 @@ function addRound(known, round) {
   }
 }
 
-/** Runs a group's rounds; `keep` gets what is known after each of them. */
+/** Runs a group's rounds; `keep` gets what is known after each of them. An engine that fails has no figure of that round. */
 async function runGroup(site, group, engines, rounds, keep) {
   const result = { ...group, prefill_tokens: prefillOf(group.model), read_gb_s: [], engines: {} };
   ggufFile(group.model, group.type);
@@ -91,14 +91,20 @@ async function runGroup(site, group, engines, rounds, keep) {
     if (Number.isFinite(bandwidth)) result.read_gb_s.push(bandwidth);
     for (let turn = 0; turn < engines.length; turn++) {
       const engine = engines[(turn + round) % engines.length];
-      const taken = await engine.run(site, group);
+      const where = `${group.model} ${group.type} ${group.threads}, round ${round + 1}: ${engine.id}`;
+      let taken;
+      try {
+        taken = await engine.run(site, group);
+      } catch (error) {
+        process.stderr.write(`${where} failed: ${error.message}\n`);
+        continue;
+      }
       result.engines[engine.id] ??= {};
       addRound(result.engines[engine.id], taken);
       const { prefill_per_second: prefill, decode_per_second: decode } = taken;
-      const where = `${group.model} ${group.type} ${group.threads}, round ${round + 1}: ${engine.id}`;
       process.stderr.write(`${where}: prefill ${prefill.toFixed(1)}, decode ${decode.toFixed(1)} tokens/s\n`);
     }
-    const inOrder = engines.map(({ id }) => [id, result.engines[id]]);
+    const inOrder = engines.flatMap(({ id }) => (result.engines[id] ? [[id, result.engines[id]]] : []));
     keep({ ...result, engines: Object.fromEntries(inOrder) });
   }
 }
