@@ -16,21 +16,6 @@ namespace {
 
 constexpr size_t kMostAlternatives = 20;  // top_logprobs goes to 20 (options.h)
 
-// The id within `ids` of the greatest score, the lowest of them when several are equal; -1 when all
-// are masked.
-template <typename T>
-int32_t ArgMax(std::span<const T> scores, Range ids) {
-  int32_t best = -1;
-  T best_score = -std::numeric_limits<T>::infinity();
-  for (uint32_t id = ids.begin; id < ids.end; ++id) {
-    if (scores[id] > best_score) {
-      best_score = scores[id];
-      best = static_cast<int32_t>(id);
-    }
-  }
-  return best;
-}
-
 Status CheckIds(std::span<const int32_t> ids, size_t vocab_size) {
   for (int32_t id : ids) {
     if (id >= 0 && static_cast<size_t>(id) < vocab_size) continue;
@@ -100,14 +85,12 @@ Result<Sampler> Sampler::Make(const GenerationOptions& options, uint32_t vocab_s
   Sampler sampler(options, pool);
   const uint32_t threads = pool == nullptr ? 1 : pool->threads();
   TRY_ASSIGN(sampler.parts_, Buffer<Part>::Make(threads, "threads of sampling"));
-  const bool greedy = options.temperature == 0;
-  const uint64_t room = options.top_k == 0
-                            ? vocab_size
-                            : std::min<uint64_t>(uint64_t{threads} * options.top_k, vocab_size);
+  const uint32_t wanted = options.temperature == 0 ? 1 : options.top_k;
+  const uint64_t room =
+      wanted == 0 ? vocab_size : std::min<uint64_t>(uint64_t{threads} * wanted, vocab_size);
   TRY_ASSIGN(sampler.scores_, Buffer<double>::Make(vocab_size, "sampling scores"));
   TRY_ASSIGN(sampler.counts_, Buffer<uint32_t>::Make(vocab_size, "token counts"));
-  TRY_ASSIGN(sampler.candidates_,
-             Buffer<Candidate>::Make(greedy ? 0 : room, "sampling candidates"));
+  TRY_ASSIGN(sampler.candidates_, Buffer<Candidate>::Make(room, "sampling candidates"));
   const auto alternatives = static_cast<uint32_t>(std::max(options.top_logprobs, 0));
   TRY_ASSIGN(sampler.alternatives_,
              Buffer<TokenLogprob>::Make(std::min(alternatives, vocab_size), "alternatives"));
@@ -161,8 +144,7 @@ Result<Sample> Sampler::Next(std::span<const float> logits, std::span<const int3
   Penalize(history, generated, end_ids);
   Sample sample;
   sample.id = options_.temperature == 0 ? BestScore() : Draw();
-  const auto vocab_size = static_cast<uint32_t>(logits.size());
-  if (sample.id < 0) sample.id = std::max(ArgMax(logits, {0, vocab_size}), 0);
+  if (sample.id < 0) BestTokens(logits, {&sample.id, 1});
   if (options_.top_logprobs >= 0) FillLogprobs(logits, &sample);
   return sample;
 }
@@ -191,27 +173,15 @@ void Sampler::Penalize(std::span<const int32_t> history, uint32_t generated,
   }
 }
 
-int32_t Sampler::BestScore() {
-  const std::span<const double> scores = scores_.span();
-  OnParts([&](uint32_t thread, Range ids) { parts_[thread].best = ArgMax(scores, ids); });
-  int32_t best = -1;
-  for (const Part& part : parts_.span().first(threads())) {
-    if (part.best < 0) continue;
-    const auto score = [&](int32_t id) { return scores[static_cast<size_t>(id)]; };
-    if (best < 0 || score(part.best) > score(best)) best = part.best;
-  }
-  return best;
-}
-
 // The best of every thread's best: `Better` is a total order, so that it makes no difference who
 // found them.
-std::span<Candidate> Sampler::BestCandidates() {
-  const auto top_k = std::min(options_.top_k, static_cast<uint32_t>(scores_.size()));
+std::span<Candidate> Sampler::BestCandidates(uint32_t count) {
+  count = std::min(count, static_cast<uint32_t>(scores_.size()));
   const std::span<const double> scores = scores_.span();
   OnParts([&](uint32_t thread, Range ids) {
     const uint32_t n_ids = ids.end - ids.begin;
-    const uint32_t first = std::min(thread * top_k, ids.begin);
-    const auto room = candidates_.span().subspan(first, std::min(top_k, n_ids));
+    const uint32_t first = std::min(thread * count, ids.begin);
+    const auto room = candidates_.span().subspan(first, std::min(count, n_ids));
     parts_[thread].kept = TopK(scores.subspan(ids.begin, n_ids), room, ids.begin);
   });
   if (threads() == 1) return parts_[0].kept;
@@ -220,13 +190,19 @@ std::span<Candidate> Sampler::BestCandidates() {
     end = std::copy(part.kept.begin(), part.kept.end(), end);
   }
   std::sort(candidates_.begin(), end, Better);
-  return {candidates_.begin(), std::min<size_t>(end - candidates_.begin(), top_k)};
+  return {candidates_.begin(), std::min<size_t>(end - candidates_.begin(), count)};
+}
+
+int32_t Sampler::BestScore() {
+  const std::span<const Candidate> best = BestCandidates(1);
+  return best.empty() ? -1 : best[0].id;
 }
 
 template <typename Observer>
 std::span<Candidate> Sampler::Truncate(Observer observe) {
-  std::span<Candidate> candidates =
-      options_.top_k == 0 ? AllCandidates(scores_.span(), candidates_.span()) : BestCandidates();
+  std::span<Candidate> candidates = options_.top_k == 0
+                                        ? AllCandidates(scores_.span(), candidates_.span())
+                                        : BestCandidates(options_.top_k);
   if (candidates.empty()) return {};
   Weigh(options_.temperature, candidates);
   if (options_.top_k != 0) observe(SamplerStep::kTopK, candidates);

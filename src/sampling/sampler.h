@@ -85,7 +85,6 @@ class Sampler {
   // What one thread found in its part of the vocabulary.
   struct alignas(64) Part {
     size_t not_finite;          // the first logit that is NaN or infinity; vocab_size: none
-    int32_t best;               // the id of its greatest score; -1: all are masked
     std::span<Candidate> kept;  // its TopK, within candidates_
   };
 
@@ -100,10 +99,10 @@ class Sampler {
   // Biases, penalties and bans on scores_.
   void Penalize(std::span<const int32_t> history, uint32_t generated,
                 std::span<const int32_t> end_ids);
-  // The id of the greatest score, the lowest of them when several are equal; -1 when all are
-  // masked.
+  // The `count` best of scores_, best first; fewer when fewer are not masked.
+  std::span<Candidate> BestCandidates(uint32_t count);
+  // The id of the best; -1 when all are masked.
   int32_t BestScore();
-  std::span<Candidate> BestCandidates();
   // The candidates that the truncations leave of scores_; none when every token is masked.
   // `observe(step, candidates)` sees what each step in effect left, with weights.
   template <typename Observer>
@@ -118,7 +117,7 @@ class Sampler {
   Buffer<Part> parts_;                 // [threads]
   Buffer<double> scores_;              // [vocab_size]
   Buffer<uint32_t> counts_;            // [vocab_size], zero between uses
-  Buffer<Candidate> candidates_;       // [threads, top_k], at most [vocab_size]
+  Buffer<Candidate> candidates_;       // [threads, top_k, or 1 if greedy], at most [vocab_size]
   std::span<const Candidate> kept_;    // a part of candidates_
   Buffer<TokenLogprob> alternatives_;  // [top_logprobs]
 };
