@@ -242,7 +242,7 @@ void MeasureMemory(const Options& options, Report& report) {
   report.AddMemory(read, static_cast<double>(memory.size()) * 8);
 }
 
-// GMAC/s; 0: not known.
+// In GMAC/s.
 double MeasurePeak(const char* table, const char* what, const Peak& peak, const Options& options,
                    Report& report) {
   constexpr uint32_t kRounds = 100000;
