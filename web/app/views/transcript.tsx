@@ -2,6 +2,7 @@
 // a long conversation is put on the page a part at a time, its end first.
 
 import { useComputed, useSignal } from "@preact/signals";
+import { memo } from "preact/compat";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
 import { Turn, turnId } from "../components/turn";
 import { t } from "../i18n";
@@ -60,21 +61,12 @@ export function Transcript({ conversation }: { conversation: ConversationState }
         aria-label={t.value.conversation}
       >
         {chapters(turns.value, from).map(({ index, turns: some }) => (
-          <div key={index} class="chapter" data-last={some.at(-1) === turns.value.at(-1) ? "" : undefined}>
-            {some.map((turn) => (
-              <Turn
-                key={familyKey(turn.message)}
-                conversation={conversation}
-                message={turn.message}
-                version={turn.version}
-                versions={turn.versions}
-                dropped={turn.dropped}
-                rule={turn.rule}
-                editing={turn.editing}
-                last={turn === turns.value.at(-1)}
-              />
-            ))}
-          </div>
+          <Chapter
+            key={index}
+            conversation={conversation}
+            turns={some}
+            last={some.at(-1) === turns.value.at(-1)}
+          />
         ))}
       </div>
       {away && (
@@ -83,6 +75,49 @@ export function Transcript({ conversation }: { conversation: ConversationState }
         </button>
       )}
     </>
+  );
+}
+
+interface ChapterProps {
+  conversation: ConversationState;
+  turns: readonly TurnModel[];
+  last: boolean;
+}
+
+function ChapterView({ conversation, turns, last }: ChapterProps) {
+  return (
+    <div class="chapter" data-last={last ? "" : undefined}>
+      {turns.map((turn) => (
+        <Turn
+          key={familyKey(turn.message)}
+          conversation={conversation}
+          {...turn}
+          last={last && turn === turns.at(-1)}
+        />
+      ))}
+    </div>
+  );
+}
+
+/** Drawn again only when one of its turns changed, so that a step costs the same however many turns there are. */
+const Chapter = memo(
+  ChapterView,
+  (before: ChapterProps, after: ChapterProps) =>
+    before.conversation === after.conversation &&
+    before.last === after.last &&
+    before.turns.length === after.turns.length &&
+    before.turns.every((turn, index) => sameTurn(turn, after.turns[index])),
+);
+
+function sameTurn(one: TurnModel, other: TurnModel | undefined): boolean {
+  return (
+    one === other ||
+    (one.message === other?.message &&
+      one.version === other.version &&
+      one.versions === other.versions &&
+      one.dropped === other.dropped &&
+      one.rule === other.rule &&
+      one.editing === other.editing)
   );
 }
 
