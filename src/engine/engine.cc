@@ -40,19 +40,18 @@ std::string EngineToJson(const Engine& engine) {
 
 Result<std::unique_ptr<Engine>> LoadGguf(ByteSource& source, const LoadOptions& options) {
   TRY_ASSIGN(std::unique_ptr<Loader> loader, Loader::Begin(source.size(), options));
-  // With several threads one part is read while the one before is repacked.
   const uint64_t part_bytes = std::min<uint64_t>(source.size(), kPartBytes);
-  const uint64_t n_parts = options.threads > 1 ? 2 : 1;
-  TRY_ASSIGN(Buffer<uint8_t> parts,
-             Buffer<uint8_t>::Make(n_parts * part_bytes, "parts of the file"));
-  uint64_t place = 0;
+  Buffer<uint8_t> parts[2];  // the second once the plan wants it
+  int place = 0;
   for (uint64_t offset = 0; offset < source.size(); offset += part_bytes) {
-    const auto piece = parts.span().subspan(
-        static_cast<size_t>(place * part_bytes),
+    if (parts[place].empty()) {
+      TRY_ASSIGN(parts[place], Buffer<uint8_t>::Make(part_bytes, "part of the file"));
+    }
+    const auto piece = parts[place].span().first(
         static_cast<size_t>(std::min<uint64_t>(part_bytes, source.size() - offset)));
     TRY(source.ReadAt(offset, piece));
     TRY(loader->Write(piece));
-    place = (place + 1) % n_parts;
+    if (loader->plan() != nullptr && loader->plan()->staged_parts > 1) place = 1 - place;
   }
   return loader->Finish();
 }

@@ -43,10 +43,11 @@ class Loader {
  public:
   static Result<std::unique_ptr<Loader>> Begin(uint64_t file_bytes, const LoadOptions& options);
   virtual ~Loader() = default;
-  // The bytes stay as they are until the next call: with several threads the others repack them
-  // meanwhile, and what is wrong with them may be said by that call. With one thread they have been
-  // taken when this returns. NONFINITE names the tensor with a NaN or infinite weight or scale
-  // (G17).
+  // With two staged parts in the plan the bytes stay as they are until the next call: the other
+  // threads repack them meanwhile, and that call may say what is wrong with them. With one they
+  // have been taken when this returns. BAD_VOCAB and UNSUPPORTED_MODEL for the tokenizer, which is
+  // made meanwhile too, come with any call; NONFINITE names the tensor with a NaN or infinite
+  // weight or scale (G17).
   virtual Status Write(std::span<const uint8_t> bytes) = 0;
   virtual const Plan* plan() const = 0;  // null until the header is complete
   // TRUNCATED when bytes are missing.

@@ -81,9 +81,9 @@ Result<Plan> MakePlan(const GgufHeader& header, uint64_t file_bytes, const LoadO
                        plan.config.vocab_size * kSessionBytesPerId +
                        plan.context * kSessionBytesPerToken;
   TRY_ASSIGN(plan.tokenizer_bytes, PlanTokenizerBytes(header));
-  const uint64_t parts = plan.threads > 1 ? 2 : 1;  // one is read while one is repacked
-  plan.staging_bytes =
-      parts * kPartBytes + PanelRepacker::Bytes(map, header.tensors(), plan.threads);
+  plan.staged_parts = plan.threads > 1 ? 2 : 1;
+  plan.staging_bytes = uint64_t{plan.staged_parts} * kPartBytes +
+                       PanelRepacker::Bytes(map, header.tensors(), plan.threads);
   for (uint64_t bytes :
        {plan.weights_bytes, plan.kv_bytes, plan.scratch_bytes, plan.tokenizer_bytes,
         plan.staging_bytes, kProgramBytes, (plan.threads - 1) * kThreadBytes}) {
@@ -113,6 +113,7 @@ void AppendPlan(const Plan& plan, JsonWriter* json) {
   json->Key("scratch_bytes").Number(plan.scratch_bytes);
   json->Key("tokenizer_bytes").Number(plan.tokenizer_bytes);
   json->Key("staging_bytes").Number(plan.staging_bytes);
+  json->Key("staged_parts").Number(plan.staged_parts);
   json->Key("total_bytes").Number(plan.total_bytes);
   json->Key("note").String(plan.note);
   json->EndObject();

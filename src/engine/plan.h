@@ -34,7 +34,8 @@ struct Plan {
   uint64_t kv_bytes = 0;
   uint64_t scratch_bytes = 0;    // activations, scores, logits
   uint64_t tokenizer_bytes = 0;  // vocabulary, merges and the header they come from
-  uint64_t staging_bytes = 0;    // while loading: one part and one panel
+  uint64_t staging_bytes = 0;    // while loading: the staged parts and one panel
+  uint32_t staged_parts = 1;     // 2: one is read while the threads repack the one before
   uint64_t total_bytes =
       0;  // the sum, with the allocator's and the stacks' share: a wasm memory of this size does
   std::string note;  // "F16 becomes Q8_0", or empty

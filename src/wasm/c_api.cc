@@ -20,7 +20,7 @@
 
 namespace {
 
-constexpr uint32_t kAbiVersion = 4;
+constexpr uint32_t kAbiVersion = 5;
 constexpr uint32_t kMaxMessages = 10'000;
 
 }  // namespace

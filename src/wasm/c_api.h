@@ -95,8 +95,9 @@ int32_t parley_plan(Parley* parley, const uint8_t* header, uint32_t header_size,
 // faster.
 int32_t parley_load_begin(Parley* parley, double file_bytes, uint32_t context, uint32_t threads,
                           int32_t tune_threads);
-// The bytes stay as they are until parley_load_write or parley_open is called next: with several
-// threads the others repack them meanwhile, and that call may be the one to say what is wrong.
+// With two "staged_parts" in the plan the bytes stay as they are until parley_load_write or
+// parley_open is called next: the other threads repack them meanwhile, and that call may be the one
+// to say what is wrong with them.
 int32_t parley_load_write(Parley* parley, const uint8_t* bytes, uint32_t size);
 // Result: what was loaded, as JSON: {"plan": {as parley_plan}, "kernels", "chat_format",
 // "preset": the options that suit the format, "bos_id", "eos_id", "used_bytes": of the memory, what

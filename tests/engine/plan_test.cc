@@ -98,6 +98,7 @@ TEST_CASE("the plan as JSON has its fields by name") {
   const auto json = nlohmann::json::parse(PlanToJson(*plan));
   CHECK(json["architecture"] == "gpt2");
   CHECK(json["name"] == "test model");
+  CHECK(json["staged_parts"] == 2);
   CHECK(json["quantization"] == "F16");
   CHECK(json["vocab_size"] == 283);
   CHECK(json["context_length"] == 96);

@@ -67,8 +67,9 @@ class Instance {
     return JSON.parse(this.result());
   }
   load(file, context, threads) {
+    const { staged_parts } = this.plan(file, context, threads);
     this.check(this.module._parley_load_begin(this.parley, file.length, context, threads, 1));
-    const places = Array.from({ length: threads > 1 ? 2 : 1 }, () => this.module._parley_allocate(PART) >>> 0);
+    const places = Array.from({ length: staged_parts }, () => this.module._parley_allocate(PART) >>> 0);
     assert.ok(places.every((place) => place !== 0), "no room for the parts being read and repacked");
     for (let at = 0; at < file.length; at += PART) {
       const part = file.subarray(at, at + PART);

@@ -204,8 +204,7 @@ async function run(
     const memory = makeMemory(build.name, plan.total_bytes, plan.total_bytes);
     const session = await timed("start threads", startBuild(build, memory, threads - 1));
     session.beginLoad(file.bytes, plan.context, threads, tuneThreads);
-    // With several threads one part is read while the others repack the one before.
-    const places = Array.from({ length: threads > 1 ? 2 : 1 }, () => session.allocate(PART_BYTES));
+    const places = Array.from({ length: plan.staged_parts }, () => session.allocate(PART_BYTES));
     const placeOf = (index: number) => places[index % places.length] as Pointer;
     let loaded = 0;
     const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });

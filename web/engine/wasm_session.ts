@@ -93,7 +93,7 @@ export interface ParleyExports {
 }
 
 /** The version of c_api.h that this file is written for. */
-export const ABI_VERSION = 4;
+export const ABI_VERSION = 5;
 
 /** What parley_plan says of a file: bytes, tokens, and what it is. */
 export interface Plan {
@@ -111,6 +111,7 @@ export interface Plan {
   scratch_bytes: number;
   tokenizer_bytes: number;
   staging_bytes: number;
+  staged_parts: number; // 2: one is read while the threads repack the one before
   total_bytes: number;
   note: string;
 }

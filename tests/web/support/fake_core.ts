@@ -25,7 +25,7 @@ export class FakeCore {
   events: FakeEvent[] = [];
   error: FakeError = { code: 0, message: "" };
   result = new Uint8Array();
-  abi = 4;
+  abi = 5;
   /** Makes a call return this error: by name of the export. */
   failures = new Map<string, FakeError>();
   #top = 4096;
