@@ -139,8 +139,8 @@ Result<std::unique_ptr<Engine>> LoadReference(const ModelArguments& arguments) {
   options.context = arguments.context;
   TRY_ASSIGN(engine->plan, MakePlan(header, gguf->size(), options));
   engine->kernels = "reference";
-  TRY_ASSIGN(const uint32_t usable_ids,
-             OpenTokenizer(header, engine->plan.config.vocab_size, engine.get()));
+  TRY_ASSIGN(const uint32_t usable_ids, CountUsableIds(header, engine->plan.config.vocab_size));
+  TRY(OpenTokenizer(header, engine.get()));
   reference::Weights weights;
   if (IsModelFolder(arguments.model)) {
     TRY_ASSIGN(const ModelFolder folder, OpenModelFolder(arguments.model));

@@ -33,7 +33,7 @@ Result<std::unique_ptr<Tokenizer>> LoadTokenizer(const std::string& model) {
   TRY_ASSIGN(const auto source, OpenModel(model));
   TRY_ASSIGN(const GgufHeader header, ReadGgufHeader(source.get()));
   Engine engine;
-  TRY(OpenTokenizer(header, UINT32_MAX, &engine));
+  TRY(OpenTokenizer(header, &engine));
   return std::move(engine.tokenizer);
 }
 

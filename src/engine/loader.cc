@@ -2,6 +2,7 @@
 // each tensor as its bytes pass. What a tensor's bytes become is panel_repacker.h's.
 
 #include <algorithm>
+#include <atomic>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -46,6 +47,48 @@ class Prefix {
   size_t size_ = 0;
 };
 
+// The tokenizer, made by the pool's last thread while the caller's goes on: a vocabulary takes as
+// long as repacking 100 MB does.
+class TokenizerJob {
+ public:
+  TokenizerJob(const GgufHeader& header, Engine* engine) : header_(header), engine_(engine) {}
+  TokenizerJob(const TokenizerJob&) = delete;
+  TokenizerJob& operator=(const TokenizerJob&) = delete;
+  ~TokenizerJob() { (void)End(); }
+
+  // The pool is taken until End has returned.
+  void Begin() {
+    running_ = true;
+    engine_->pool->Begin(
+        [](void* context, uint32_t thread, uint32_t threads) {
+          if (thread + 1 == threads) static_cast<TokenizerJob*>(context)->Make();
+        },
+        this);
+  }
+  bool running() const { return running_; }
+  // True when End would not wait.
+  bool made() const { return made_.load(std::memory_order_acquire); }
+  // Waits where it is not made yet. The first time what OpenTokenizer said, then nothing.
+  Status End() {
+    if (!running_) return {};
+    engine_->pool->End();
+    running_ = false;
+    return std::move(status_);
+  }
+
+ private:
+  void Make() {
+    status_ = OpenTokenizer(header_, engine_);
+    made_.store(true, std::memory_order_release);
+  }
+
+  const GgufHeader& header_;
+  Engine* const engine_;
+  Status status_;
+  bool running_ = false;
+  std::atomic<bool> made_{false};
+};
+
 // Everything between the header and the finished engine.
 struct Loading {
   GgufHeader header;
@@ -53,6 +96,7 @@ struct Loading {
   std::unique_ptr<Engine> engine = std::make_unique<Engine>();
   Decoder* model = nullptr;  // the engine's
   std::unique_ptr<PanelRepacker> repacker;
+  std::unique_ptr<TokenizerJob> tokenizer;
   size_t next_tensor = 0;
   uint64_t skip = 0;  // bytes to pass over: padding, or a tensor that is not used
 };
@@ -65,8 +109,12 @@ class StreamLoader final : public Loader {
   Status Write(std::span<const uint8_t> bytes) override {
     if (finished_) return MakeError(Code::kBadState, "loading has ended already");
     Status status = WriteChecked(bytes);
-    if (!status.ok()) End();
-    return status;
+    if (status.ok()) return status;
+    // The tokenizer's fault comes before the weights', whichever thread was quicker.
+    Status tokenizer;
+    if (loading_) tokenizer = loading_->tokenizer->End();
+    End();
+    return tokenizer.ok() ? std::move(status) : std::move(tokenizer);
   }
   const Plan* plan() const override { return loading_ ? &loading_->engine->plan : nullptr; }
   Result<std::unique_ptr<Engine>> Finish() override {
@@ -74,7 +122,8 @@ class StreamLoader final : public Loader {
     std::unique_ptr<Engine> engine;
     Status ready;
     if (loading_ && received_ == file_bytes_) {
-      ready = loading_->repacker->Finish();
+      ready = loading_->tokenizer->End();
+      if (ready.ok()) ready = loading_->repacker->Finish();
       if (ready.ok()) ready = loading_->model->WeightsArrived();
       engine = std::move(loading_->engine);
     }
@@ -93,6 +142,7 @@ class StreamLoader final : public Loader {
   Status WriteChecked(std::span<const uint8_t> bytes);
   Status FindHeader(std::span<const uint8_t> start);
   Status Prepare(GgufHeader header);
+  Status TakeTokenizer();
   Status WriteTensors(std::span<const uint8_t> bytes);
   void End() {
     finished_ = true;
@@ -117,8 +167,11 @@ Status StreamLoader::WriteChecked(std::span<const uint8_t> bytes) {
   received_ += bytes.size();
   if (loading_) {
     TRY(loading_->repacker->Finish());
+    if (loading_->tokenizer->made()) TRY(TakeTokenizer());
     TRY(WriteTensors(bytes));
-    if (loading_->engine->plan.threads == 1) return loading_->repacker->Finish();
+    if (loading_->engine->plan.staged_parts == 1 || loading_->tokenizer->running()) {
+      return loading_->repacker->Finish();
+    }
     loading_->repacker->Start();
     return {};
   }
@@ -157,8 +210,7 @@ Status StreamLoader::Prepare(GgufHeader header) {
   auto loading = std::make_unique<Loading>();
   Engine& engine = *loading->engine;
   TRY_ASSIGN(engine.plan, MakePlan(header, file_bytes_, options_));
-  TRY_ASSIGN(const uint32_t usable_ids,
-             OpenTokenizer(header, engine.plan.config.vocab_size, &engine));
+  TRY_ASSIGN(const uint32_t usable_ids, CountUsableIds(header, engine.plan.config.vocab_size));
   TRY_ASSIGN(engine.pool, ThreadPool::Make(engine.plan.threads));
   const ThreadTuner tuner = options_.tune_threads ? ThreadTuner::UpTo(engine.plan.threads)
                                                   : ThreadTuner::Fixed(engine.plan.threads);
@@ -178,8 +230,18 @@ Status StreamLoader::Prepare(GgufHeader header) {
                                        usable_ids, kernels, engine.pool.get()));
   loading->model = model.get();
   engine.model = std::move(model);
+  loading->tokenizer = std::make_unique<TokenizerJob>(loading->header, &engine);
   loading_ = std::move(loading);
+  loading_->repacker->UseOneThread(true);
+  loading_->tokenizer->Begin();
+  if (loading_->engine->plan.threads == 1) return TakeTokenizer();
   return {};
+}
+
+// Gives the pool to the repacker; waits where the tokenizer is not made yet.
+Status StreamLoader::TakeTokenizer() {
+  loading_->repacker->UseOneThread(false);
+  return loading_->tokenizer->End();
 }
 
 Status StreamLoader::WriteTensors(std::span<const uint8_t> bytes) {

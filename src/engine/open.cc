@@ -15,6 +15,7 @@ constexpr int32_t kUnusedToken = 5;  // 3 and 4 are control and user-defined tok
 
 constexpr char kTokens[] = "tokenizer.ggml.tokens";
 constexpr char kMerges[] = "tokenizer.ggml.merges";
+constexpr char kTypes[] = "tokenizer.ggml.token_type";
 
 // -1 when the key is absent.
 Result<int32_t> ReadId(const GgufHeader& header, const char* key, uint32_t n_tokens) {
@@ -52,6 +53,16 @@ Result<PreTokenizer> ReadKind(const GgufHeader& header) {
                                                 "'; Parley cuts text as " + known + " do");
 }
 
+// Empty when the file has none.
+Result<Buffer<int32_t>> ReadTypes(const GgufHeader& header, uint64_t n_tokens) {
+  TRY_ASSIGN(Buffer<int32_t> types, header.GetInts(kTypes));
+  if (!types.empty() && types.size() != n_tokens) {
+    return MakeError(Code::kBadVocab, std::to_string(types.size()) + " token types for " +
+                                          std::to_string(n_tokens) + " tokens");
+  }
+  return types;
+}
+
 // `add_bos`: what a file that does not say means.
 Status ReadSpecialIds(const GgufHeader& header, bool add_bos, Engine* engine) {
   const uint32_t n_tokens = engine->tokenizer->size();
@@ -84,20 +95,24 @@ Result<uint64_t> PlanTokenizerBytes(const GgufHeader& header) {
   return bytes;
 }
 
-Result<uint32_t> OpenTokenizer(const GgufHeader& header, uint32_t vocab_size, Engine* engine) {
+Result<uint32_t> CountUsableIds(const GgufHeader& header, uint32_t vocab_size) {
+  const GgufHeader::Entry* tokens = header.FindEntry(kTokens);
+  const uint64_t n_tokens = tokens == nullptr ? 0 : tokens->count;
+  if (n_tokens > vocab_size) {
+    return MakeError(Code::kBadVocab, std::to_string(n_tokens) + " tokens for an embedding of " +
+                                          std::to_string(vocab_size) + " rows");
+  }
+  TRY_ASSIGN(const Buffer<int32_t> types, ReadTypes(header, n_tokens));
+  auto usable = static_cast<uint32_t>(n_tokens);
+  while (usable > 0 && !types.empty() && types[usable - 1] == kUnusedToken) --usable;
+  return usable;
+}
+
+Status OpenTokenizer(const GgufHeader& header, Engine* engine) {
   TRY_ASSIGN(const PreTokenizer pre, ReadKind(header));
   TRY_ASSIGN(const Buffer<std::string_view> tokens, header.GetStrings(kTokens));
   TRY_ASSIGN(const Buffer<std::string_view> merges, header.GetStrings(kMerges));
-  TRY_ASSIGN(const Buffer<int32_t> types, header.GetInts("tokenizer.ggml.token_type"));
-  if (tokens.size() > vocab_size) {
-    return MakeError(Code::kBadVocab, std::to_string(tokens.size()) +
-                                          " tokens for an embedding of " +
-                                          std::to_string(vocab_size) + " rows");
-  }
-  if (!types.empty() && types.size() != tokens.size()) {
-    return MakeError(Code::kBadVocab, std::to_string(types.size()) + " token types for " +
-                                          std::to_string(tokens.size()) + " tokens");
-  }
+  TRY_ASSIGN(const Buffer<int32_t> types, ReadTypes(header, tokens.size()));
   const auto not_text = [](int32_t type) { return type >= kUnknownToken && type <= kUnusedToken; };
   const auto n_special = static_cast<uint64_t>(std::count_if(types.begin(), types.end(), not_text));
   TRY_ASSIGN(Buffer<int32_t> special_ids, Buffer<int32_t>::Make(n_special, "special ids"));
@@ -115,10 +130,7 @@ Result<uint32_t> OpenTokenizer(const GgufHeader& header, uint32_t vocab_size, En
   TRY_ASSIGN(engine->style.format, ChooseChatFormat(format_id, name, *engine->tokenizer));
   TRY_ASSIGN(const std::string_view chat_template, header.GetString("tokenizer.chat_template", ""));
   engine->style.default_system = DefaultSystemOf(chat_template);
-
-  uint32_t usable = engine->tokenizer->size();
-  while (usable > 0 && !types.empty() && types[usable - 1] == kUnusedToken) --usable;
-  return usable;
+  return {};
 }
 
 }  // namespace parley

@@ -12,10 +12,12 @@ namespace parley {
 // Bytes that the tokenizer of this file takes at most, with what making it takes.
 Result<uint64_t> PlanTokenizerBytes(const GgufHeader& header);
 
-// Sets tokenizer, style, bos_id, eos_id and add_bos. UNSUPPORTED_MODEL for a tokenizer that is not
-// GPT-2's; BAD_VOCAB as Tokenizer::Make, and when there are more tokens than `vocab_size` rows of
-// the embedding. Returns how many ids, from 0, may be generated: padding at the end of the list is
-// left out.
-Result<uint32_t> OpenTokenizer(const GgufHeader& header, uint32_t vocab_size, Engine* engine);
+// How many ids, from 0, may be generated: padding at the end of the list is left out. BAD_VOCAB
+// when there are more tokens than `vocab_size` rows of the embedding, or types for another number.
+Result<uint32_t> CountUsableIds(const GgufHeader& header, uint32_t vocab_size);
+
+// Sets tokenizer, style, bos_id, eos_id and add_bos, and touches nothing else of the engine.
+// UNSUPPORTED_MODEL for a tokenizer that is not GPT-2's; BAD_VOCAB as Tokenizer::Make.
+Status OpenTokenizer(const GgufHeader& header, Engine* engine);
 
 }  // namespace parley

@@ -125,7 +125,7 @@ Status PanelRepacker::Note(const uint8_t* bytes, uint32_t count) {
 }
 
 void PanelRepacker::Start() {
-  if (started_ || n_noted_ == 0) return;
+  if (alone_ || started_ || n_noted_ == 0) return;
   started_ = true;
   pool_->Begin(
       [](void* context, uint32_t thread, uint32_t) {
@@ -136,10 +136,14 @@ void PanelRepacker::Start() {
 }
 
 Status PanelRepacker::Finish() {
-  Start();
-  if (!started_) return {};
-  pool_->End();
-  started_ = false;
+  if (n_noted_ == 0) return {};
+  if (alone_) {
+    RepackNoted(ScratchOf(0));
+  } else {
+    Start();
+    pool_->End();
+    started_ = false;
+  }
   Status status;
   if (failed_) status = FirstError();
   n_noted_ = 0;

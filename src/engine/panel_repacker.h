@@ -32,13 +32,17 @@ class PanelRepacker {
     if (started_) pool_->End();
   }
 
+  // From now on the caller's thread repacks alone (or, again, all of the pool's do): for as long as
+  // the others have something else to do. To begin with, all. Between Finish and Write.
+  void UseOneThread(bool one) { alone_ = one; }
+
   // The next tensor; the one before is complete. `tensor` and `slot` outlive the repacker.
   void Begin(const TensorInfo& tensor, const WeightSlot& slot);
   bool done() const { return next_row_ == tensor_.n_rows; }
   // Takes bytes of the tensor, at most what it lacks, and returns how many. They stay as they are
   // until Finish has returned, which comes before the next call. NONFINITE names the tensor.
   Result<size_t> Write(std::span<const uint8_t> bytes);
-  // Lets the other threads repack what was written.
+  // Lets the other threads, where there are any to use, repack what was written.
   void Start();
   // Returns when it is repacked. NONFINITE names the tensor, the same one whatever the threads did.
   Status Finish();
@@ -92,6 +96,7 @@ class PanelRepacker {
 
   Rows noted_[kMostNoted];  // to be repacked, in the file's order
   uint32_t n_noted_ = 0;
+  bool alone_ = false;
   bool started_ = false;
   std::atomic<uint32_t> next_panel_{0};  // of those noted
   std::atomic<bool> failed_{false};

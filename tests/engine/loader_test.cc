@@ -144,6 +144,22 @@ TEST_CASE("G17: of several bad rows the first is named, whichever thread finds i
   }
 }
 
+TEST_CASE("a tokenizer that cannot be made is said before a bad weight, whichever is found first") {
+  std::vector<TestTensor> tensors;
+  const TestModel model{.matrices = DType::kF16, .tokenizer_pre = "qwen2"};
+  std::vector<uint8_t> file = model.Build(&tensors);
+  for (const TestTensor& tensor : tensors) {
+    if (tensor.name.find("weight") != std::string::npos) file[tensor.offset + 1] = 0x7e;
+  }
+  for (const uint32_t threads : {1u, kThreads}) {
+    for (const size_t piece : {size_t{100}, size_t{1000}, size_t{65536}, file.size()}) {
+      const auto engine = LoadPieces(file, piece, {.threads = threads});
+      REQUIRE_FALSE(engine.ok());
+      CHECK(engine.error().code == Code::kUnsupportedModel);
+    }
+  }
+}
+
 TEST_CASE("types that are not run as they are become Q8_0, as the converter makes it") {
   const auto q8 = LoadBytes(TestModel{}.Build());
   REQUIRE(q8.ok());

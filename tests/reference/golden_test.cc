@@ -46,8 +46,9 @@ std::unique_ptr<reference::Model> OpenReference(const std::vector<uint8_t>& file
   REQUIRE(header.ok());
   const auto config = ReadModelConfig(*header);
   REQUIRE(config.ok());
-  const auto usable_ids = OpenTokenizer(*header, config->vocab_size, engine);
+  const auto usable_ids = CountUsableIds(*header, config->vocab_size);
   REQUIRE(usable_ids.ok());
+  REQUIRE(OpenTokenizer(*header, engine).ok());
   auto weights = reference::ReadGgufWeights(source, *header, *config);
   REQUIRE(weights.ok());
   auto model = reference::Model::Make(*config, std::move(*weights), 0, *usable_ids);
