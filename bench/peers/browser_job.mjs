@@ -7,8 +7,11 @@ import { contextOf, measure } from './work.mjs';
 
 const CODE = new Set(['.js', '.mjs', '.wasm']);
 
-/** `engine.page` is a path under pages/; `site` serves pages, packages, models and Parley's library. */
-export async function runInBrowser(site, engine, { model, type, threads }) {
+/**
+ * `page` is a path under pages/; `site` serves pages, packages, models and Parley's library. Live memory is the same in every
+ * round and takes up to a minute, since Chromium asks threads that sleep: `withMemory` says whether to ask for it.
+ */
+export async function runInBrowser(site, path, { model, type, threads }, withMemory) {
   const browser = await launchChromium();
   try {
     const page = await browser.newPage();
@@ -16,7 +19,7 @@ export async function runInBrowser(site, engine, { model, type, threads }) {
     failed.catch(() => {});
     site.requested.clear();
     const run = async () => {
-      await page.goto(`${site.url}pages/${engine.page}`);
+      await page.goto(`${site.url}pages/${path}`);
       await page.waitForFunction('window.ready');
       const begun = performance.now();
       const loaded = await page.evaluate((given) => window.load(...given), [model, type, threads, contextOf(model)]);
@@ -29,7 +32,7 @@ export async function runInBrowser(site, engine, { model, type, threads }) {
         ...speed,
         code_bytes: codeBytes(site.requested),
         peak_bytes: await peakPageBytes(browser),
-        ...(await page.evaluate(async () => window.liveBytes && { live_bytes: await window.liveBytes() })),
+        ...(withMemory && (await page.evaluate(liveBytes))),
       };
     };
     return await Promise.race([run(), failed]);
@@ -37,6 +40,9 @@ export async function runInBrowser(site, engine, { model, type, threads }) {
     await browser.close();
   }
 }
+
+/** In the page: undefined for an engine that does not say. */
+const liveBytes = async () => window.liveBytes && { live_bytes: await window.liveBytes() };
 
 const compressed = new Map();
 

@@ -21,13 +21,13 @@ const onnx = ({ model }) => {
   if (onnxFolder(model) === null) throw new Error(`no ONNX model of ${model}: see bench/README.md, make_onnx.py`);
 };
 
-/** id; fits(group): whether it is one of the group's engines; needs(group): makes or misses its model; run(site, group). */
+/** id; fits(group): whether it is one of the group's engines; needs(group): makes or misses its model; run(site, group, round). */
 const inBrowser = (id, page, needs, fits) => ({
   id,
   fits,
   needs,
   browser: true,
-  run: (site, group) => runInBrowser(site, { page }, group),
+  run: (site, group, round) => runInBrowser(site, page, group, round === 0),
 });
 const native = (id, run) => ({ id, fits: always, needs: gguf, browser: false, run: (_, group) => run(group) });
 

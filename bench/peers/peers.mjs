@@ -94,7 +94,7 @@ async function runGroup(site, group, engines, rounds, keep) {
       const where = `${group.model} ${group.type} ${group.threads}, round ${round + 1}: ${engine.id}`;
       let taken;
       try {
-        taken = await engine.run(site, group);
+        taken = await engine.run(site, group, round);
       } catch (error) {
         process.stderr.write(`${where} failed: ${error.message}\n`);
         continue;
@@ -154,20 +154,23 @@ async function main() {
     '/packages/': fileURLToPath(new URL('node_modules/', import.meta.url)),
     '/pages/': fileURLToPath(new URL('pages/', import.meta.url)),
   });
-  const run = await describeRun();
   let result;
-  for (const model of options.models) {
-    for (const type of options.types) {
-      for (const threads of options.threads) {
-        const group = { model, type, threads };
-        const engines = enginesOf(group, options.engines);
-        await runGroup(site, group, engines, options.rounds, (known) => {
-          result = writeGroup(options.out, run, known);
-        });
+  try {
+    const run = await describeRun();
+    for (const model of options.models) {
+      for (const type of options.types) {
+        for (const threads of options.threads) {
+          const group = { model, type, threads };
+          const engines = enginesOf(group, options.engines);
+          await runGroup(site, group, engines, options.rounds, (known) => {
+            result = writeGroup(options.out, run, known);
+          });
+        }
       }
     }
+  } finally {
+    site.close();
   }
-  site.close();
   process.stdout.write(report(result));
   process.stderr.write(`kept in ${relative(process.cwd(), options.out)}\n`);
 }
