@@ -84,11 +84,11 @@ const STATES: Record<string, State> = {
   },
   "loading failed, bad data": { state: "bad_data", act: see("its checksum differs") },
   generating: {
-    state: "slow",
+    state: "drawn_out",
     act: async (page) => {
       await field(page).fill("Hello");
       await field(page).press("Enter");
-      await expect(page.locator(".words[data-streaming]")).toContainText("Hello!");
+      await expect(page.locator(".words[data-streaming]")).toContainText("word 2");
       await expect(page.getByRole("button", { name: "Stop" })).toBeVisible();
     },
   },
