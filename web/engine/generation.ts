@@ -83,34 +83,6 @@ export async function run(
   }
 }
 
-// Some 300 tokens, with the 16 that follow enough for the core to find the best number of threads.
-const WARM_UP_TEXT =
-  "Each of these words is here so that the code which reads prompts and writes replies is compiled. ";
-
-/**
- * Runs the core a little, so that the browser has compiled its hot code before the first real reply. Stops between steps
- * when `isWanted` says that the session is needed; what it leaves behind is as if it had never been.
- */
-export async function warmUp(
-  session: WasmSession,
-  isWanted: () => boolean,
-  yieldToMessages: () => Promise<void>,
-): Promise<void> {
-  try {
-    session.setOptions([
-      ["temperature", "0"],
-      ["max_tokens", "16"],
-      ["ignore_eos", "true"],
-      ["seed", "0"],
-    ]);
-    session.beginCompletion(WARM_UP_TEXT.repeat(14), false);
-    do await yieldToMessages();
-    while (!isWanted() && session.next().kind !== "done");
-  } catch {
-    // A context too small for it, or a core that fails: the first real reply says so.
-  }
-}
-
 function countsOf(event: SessionEvent, started: number, firstToken: number, now: number): Counts {
   return {
     prompt_tokens: event.prompt_tokens,

@@ -56,10 +56,20 @@ function candidates(setup: LoaderSetup): { names: BuildName[]; threads: number; 
   };
 }
 
+/** The build that will be tried first. */
+export async function firstBuild(
+  setup: LoaderSetup,
+  cache: BuildCache,
+  signal: AbortSignal,
+): Promise<CompiledBuild> {
+  const [first] = candidates(setup).names;
+  if (first === undefined) throw new ParleyError("UNSUPPORTED_BROWSER", "No build runs in this browser.");
+  return cache.get(first, setup.baseUrl, signal);
+}
+
 /** Fetches the build that will be tried first, while something else goes on; what fails is tried again later. */
 export function prefetchBuild(setup: LoaderSetup, cache: BuildCache, signal: AbortSignal): void {
-  const [first] = candidates(setup).names;
-  if (first !== undefined) cache.get(first, setup.baseUrl, signal).catch(() => {});
+  firstBuild(setup, cache, signal).catch(() => {});
 }
 
 /** Errors of the file itself: another build would say the same. */
@@ -120,6 +130,11 @@ function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);
 }
 
+/** An instance of one thread with the little memory that planning takes, which may grow. */
+export function startSmall(build: CompiledBuild): Promise<WasmSession> {
+  return startBuild(build, makeMemory(build.name, PLANNING_BYTES, PLANNING_MOST_BYTES), 0);
+}
+
 /** The file's first part, in which most headers end. */
 async function readHead(file: ModelFile): Promise<Uint8Array> {
   const head = new Uint8Array(PART_BYTES);
@@ -134,8 +149,7 @@ async function makePlan(
   context: number,
   threads: number,
 ): Promise<Plan> {
-  const memory = makeMemory(build.name, PLANNING_BYTES, PLANNING_MOST_BYTES);
-  const session = await startBuild(build, memory, 0);
+  const session = await startSmall(build);
   try {
     let prefix = await head;
     for (let parts = 1; ; parts++) {
@@ -175,10 +189,7 @@ export async function checkHead(
   cache: BuildCache,
   signal: AbortSignal,
 ): Promise<void> {
-  const [name] = candidates(setup).names;
-  if (name === undefined) return;
-  const build = await cache.get(name, setup.baseUrl, signal);
-  const session = await startBuild(build, makeMemory(name, PLANNING_BYTES, PLANNING_MOST_BYTES), 0);
+  const session = await startSmall(await firstBuild(setup, cache, signal));
   try {
     session.plan(head, fileBytes, setup.context, 1);
   } finally {

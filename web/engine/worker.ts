@@ -4,11 +4,12 @@ import * as Comlink from "comlink";
 import type { Outcome, WireLoadOptions, WireSource, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
 import { converter } from "./convert";
 import { ParleyError, throwIfAborted, toWire } from "./errors";
-import { begin, makeYield, run, warmUp } from "./generation";
+import { begin, makeYield, run } from "./generation";
 import {
   BuildCache,
   checkFile,
   checkHead,
+  firstBuild,
   isFinal,
   type Loaded,
   type LoaderSetup,
@@ -20,9 +21,11 @@ import { type ModelFile, ModelLibrary, openBlob } from "./models/library";
 import { openParts } from "./models/part_store";
 import { alternatives, attention, layers, review, type Step } from "./review";
 import { span, timed } from "./spans";
+import { warmUp, warmUpBuild } from "./warm_up";
 import type { WasmSession } from "./wasm_session";
 
 const HEARTBEAT_MS = 1000;
+const UNTOLD: WireLoadOptions = { context: 0, threads: 0, quantization: null }; // before a load says otherwise
 
 // Emscripten's runtime waits on an instance's memory for messages of its threads and so keeps the memory of every instance
 // that was let go: of planning, of a build that failed. Without this function it gets them by postMessage.
@@ -33,6 +36,8 @@ let events: MessagePort | null = null;
 let library: Promise<ModelLibrary> | null = null;
 let loaded: Loaded | null = null;
 let wanted = false; // a reply was begun since the model was loaded
+let arriving = false; // the first model is on its way
+let warmed = false; // the core was run meanwhile
 let swept = false;
 const builds = new BuildCache();
 const cancels = new Map<number, AbortController>();
@@ -81,11 +86,19 @@ function sweep(): void {
 /** A build that would not start, or no memory for it, is the load's to report. */
 async function check(head: Uint8Array, fileBytes: number, signal: AbortSignal): Promise<void> {
   try {
-    const setup = loaderSetup({ context: 0, threads: 1, quantization: null });
-    await checkHead(head, fileBytes, setup, builds, signal);
+    await checkHead(head, fileBytes, loaderSetup(UNTOLD), builds, signal);
   } catch (error) {
     if (error instanceof ParleyError && isFinal(error)) throw error;
   }
+}
+
+/** While the first model travels; a build that fails here is the load's to report. */
+function warmUpMeanwhile(): void {
+  if (!arriving || warmed) return;
+  warmed = true;
+  firstBuild(loaderSetup(UNTOLD), builds, new AbortController().signal)
+    .then((build) => warmUpBuild(build, () => !arriving, yieldToMessages))
+    .catch(() => {});
 }
 
 function theSession(): WasmSession {
@@ -124,8 +137,10 @@ async function openSource(
 }
 
 function reporter(call: number) {
-  return (progress: Extract<WorkerEvent, { kind: "progress" }>["progress"]) =>
+  return (progress: Extract<WorkerEvent, { kind: "progress" }>["progress"]) => {
+    if (progress.phase === "download") warmUpMeanwhile();
     send({ kind: "progress", call, progress });
+  };
 }
 
 function loaderSetup({ context, threads }: WireLoadOptions): LoaderSetup {
@@ -156,11 +171,7 @@ const api: WorkerApi = {
     outcome(async () => {
       // Whoever asks what there is will load some of it: the build travels meanwhile.
       try {
-        prefetchBuild(
-          loaderSetup({ context: 0, threads: 0, quantization: null }),
-          builds,
-          new AbortController().signal,
-        );
+        prefetchBuild(loaderSetup(UNTOLD), builds, new AbortController().signal);
       } catch {
         // Loading will say what this browser lacks.
       }
@@ -178,7 +189,10 @@ const api: WorkerApi = {
     cancellable(call, async (signal) => {
       const given = loaderSetup(options);
       prefetchBuild(given, builds, signal); // travels while the weights do
-      const file = await timed("find model", openSource(call, source, options, signal));
+      arriving = loaded === null;
+      const file = await timed("find model", openSource(call, source, options, signal)).finally(() => {
+        arriving = false;
+      });
       loaded = await loadFile(file, given, builds, reporter(call), signal);
       if (source.kind === "name") {
         const models = await theLibrary();

@@ -232,3 +232,32 @@ test("R8: wasm files of another build are refused", async ({ library, page }) =>
     code: "BUILD_MISMATCH",
   });
 });
+
+test("while the first model arrives the core runs in the one build that is fetched, and not on the second visit", async ({
+  library,
+  page,
+}) => {
+  const held: (() => void)[] = [];
+  let hold = true;
+  library.addFault((_, response, path) => {
+    if (!hold || !path.endsWith(".part") || path.endsWith("000.part")) return false;
+    held.push(() => answer(response, 200, "application/octet-stream", siteFile(path)));
+    return true;
+  });
+  const warmUps = async () => {
+    const worker = page.workers().find((one) => one.url().endsWith("/worker.js"));
+    return worker?.evaluate(() => performance.getEntriesByName("parley warm up").length);
+  };
+  await library.open();
+  const loading = library.load();
+  await expect.poll(warmUps).toBe(4);
+  hold = false;
+  for (const release of held) release();
+  const { build } = await loading;
+  expect(build).toBe("relaxed-threads");
+  const fetched = library.site.requests.filter((path) => path.endsWith(".wasm"));
+  expect(fetched.map((path) => path.split("/").at(-2))).toEqual([build]);
+  await library.open();
+  expect((await library.load()).from_storage).toBe(true);
+  expect(await warmUps()).toBe(0);
+});

@@ -1,19 +1,9 @@
 // A GPT-2 checkpoint of one layer in Hugging Face's layout, with made-up weights: for tests of conversion and loading.
+import { byteTokens } from "../../../web/engine/zero_model";
 import { seeded } from "./fault_host";
 
 const WIDTH = 32;
 const CONTEXT = 64;
-
-/** GPT-2's alphabet: every byte as a character that can be seen (OpenAI's bytes_to_unicode). */
-function byteTokens(): string[] {
-  const tokens: string[] = [];
-  let unseen = 0;
-  for (let byte = 0; byte < 256; byte++) {
-    const seen = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-    tokens.push(String.fromCodePoint(seen ? byte : 256 + unseen++));
-  }
-  return tokens;
-}
 
 /** The files by name; the weights in as many shards as are asked for. */
 export function tinyCheckpoint(seed: number, shards = 1): Map<string, Buffer> {
