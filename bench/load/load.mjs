@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 // How long a second visit waits: load() of a stored model against a bare read of the same bytes from the browser's storage,
-// and the time from opening the page to the first token of a 16-token prompt. Every round is a freshly started browser
-// with the profile of the first visit. --spans also says what the load spent its time on.
+// and the time from opening the page to the first token of a 16-token prompt. Every round is a browser started anew, with the
+// profile of the first visit, that has had time to come to rest. --spans also says what the load spent its time on.
 //
 //   load.mjs [--model 124M] [--type q8_0] [--threads 2] [--rounds 5] [--spans] [--out bench/results/load.json]
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,6 +18,7 @@ import { openSite } from '../support/site.mjs';
 
 const PROMPT = ` of${' the'.repeat(15)}`; // 16 tokens
 const ANOTHER = ` and${' the'.repeat(15)}`; // of which nothing is in the cache
+const REST_MS = 2000; // a browser that was just started takes the processors for itself
 const FIRST_VISIT_MS = 8000; // in which the browser stores the machine code that it has made
 
 const { values: options } = parseArgs({
@@ -36,6 +37,7 @@ async function visit(profile, url, work) {
   const context = await launchProfile(profile);
   try {
     const page = await context.newPage();
+    await page.waitForTimeout(REST_MS);
     await page.goto(url);
     await page.waitForFunction('window.ready');
     return { browser: context.browser()?.version(), ...(await work(page)) };

@@ -14,6 +14,7 @@ import tempfile
 import onnx
 import onnxslim
 import torch
+from gguf import GGUFReader
 from onnxruntime.quantization import QuantizationMode, QuantType
 from onnxruntime.quantization.matmul_nbits_quantizer import MatMulNBitsQuantizer
 from onnxruntime.quantization.onnx_model import ONNXModel
@@ -26,7 +27,10 @@ from transformers import AutoTokenizer, GPT2LMHeadModel
 def export(gguf, folder):
     """Writes the f32 model as folder/onnx/model.onnx, and tokenizer and configuration into folder."""
     with tempfile.TemporaryDirectory() as scratch:
-        GPT2LMHeadModel.from_pretrained(gguf.parent, gguf_file=gguf.name).eval().save_pretrained(scratch)
+        # transformers takes the length of the positions for GPT-2's own whatever the file says.
+        context = int(GGUFReader(gguf).fields["gpt2.context_length"].contents())
+        model = GPT2LMHeadModel.from_pretrained(gguf.parent, gguf_file=gguf.name, n_positions=context)
+        model.eval().save_pretrained(scratch)
         AutoTokenizer.from_pretrained(gguf.parent, gguf_file=gguf.name).save_pretrained(scratch)
         main_export(scratch, output=f"{scratch}/onnx", task="text-generation-with-past", opset=18, do_validation=False)
         onnx.save(onnxslim.slim(onnx.load(f"{scratch}/onnx/model.onnx")), folder / "onnx/model.onnx")
