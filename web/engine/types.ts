@@ -98,7 +98,7 @@ export interface MemoryUse {
   kv_bytes: number; // keys and values of the whole context
   scratch_bytes: number; // activations, scores, logits
   tokenizer_bytes: number; // vocabulary and merges
-  staging_bytes: number; // while loading: one part of the file and one panel of weights
+  staging_bytes: number; // while loading: one or two parts of the file and one panel of weights
   planned_bytes: number; // of the wasm memory: the sum, with stacks and small things
   actual_bytes: number; // of the wasm memory, which does not grow
   used_bytes: number; // of those, taken by the core's buffers once the model was open
