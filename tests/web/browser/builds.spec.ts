@@ -104,15 +104,15 @@ test("R3: refused shared memory leaves one thread, and refused memory is OOM wit
   });
 });
 
-// A real trap: a module whose only function is `unreachable`, called in the place of the core's eighth step, in the first
-// worker only.
+// A real trap: a module whose only function is `unreachable`, called in the place of the eighth step of a chat's reply, in
+// the first worker only. Warming up makes steps, too, but begins no chat.
 const TRAP = `
   const { t } = new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array(
     [0,97,115,109,1,0,0,0,1,4,1,96,0,0,3,2,1,0,7,5,1,1,116,0,0,10,5,1,3,0,0,11]))).exports;
   const channel = new BroadcastChannel("traps");
   let traps = true;
   channel.onmessage = () => { traps = false; };
-  let steps = 0;
+  let steps = NaN;
   export default async (options) => {
     const core = await Module(options);
     const next = core._parley_next;
@@ -121,8 +121,14 @@ const TRAP = `
       if (traps && steps === 8) t();
       return next(parley);
     };
+    const begin = core._parley_begin_chat;
+    const beginning = (parley) => {
+      steps = 0;
+      return begin(parley);
+    };
     // Emscripten puts the export itself in the place of its wrapper after the first call.
     Object.defineProperty(core, "_parley_next", { get: () => trapping, set() {} });
+    Object.defineProperty(core, "_parley_begin_chat", { get: () => beginning, set() {} });
     return core;
   };`;
 
