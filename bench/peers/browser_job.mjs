@@ -8,7 +8,7 @@ import { contextOf, measure } from './work.mjs';
 const CODE = new Set(['.js', '.mjs', '.wasm']);
 
 /**
- * `page` is a path under pages/; `site` serves pages, packages, models and Parley's library. Live memory is the same in every
+ * `path` is one under pages/; `site` serves pages, packages, models and Parley's library. Live memory is the same in every
  * round and takes up to a minute, since Chromium asks threads that sleep: `withMemory` says whether to ask for it.
  */
 export async function runInBrowser(site, path, { model, type, threads }, withMemory) {

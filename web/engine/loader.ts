@@ -56,8 +56,8 @@ function candidates(setup: LoaderSetup): { names: BuildName[]; threads: number; 
   };
 }
 
-/** The build that will be tried first. */
-export async function firstBuild(
+/** The build that will be tried first. Throws at once UNSUPPORTED_BROWSER where there is none. */
+export function firstBuild(
   setup: LoaderSetup,
   cache: BuildCache,
   signal: AbortSignal,
@@ -67,7 +67,10 @@ export async function firstBuild(
   return cache.get(first, setup.baseUrl, signal);
 }
 
-/** Fetches the build that will be tried first, while something else goes on; what fails is tried again later. */
+/**
+ * Fetches the build that will be tried first, while something else goes on; what fails is tried again later. Throws as
+ * `firstBuild`.
+ */
 export function prefetchBuild(setup: LoaderSetup, cache: BuildCache, signal: AbortSignal): void {
   firstBuild(setup, cache, signal).catch(() => {});
 }

@@ -93,12 +93,15 @@ async function check(head: Uint8Array, fileBytes: number, signal: AbortSignal): 
 }
 
 /** While the first model travels; a build that fails here is the load's to report. */
-function warmUpMeanwhile(): void {
+async function warmUpMeanwhile(): Promise<void> {
   if (!arriving || warmed) return;
   warmed = true;
-  firstBuild(loaderSetup(UNTOLD), builds, new AbortController().signal)
-    .then((build) => warmUpBuild(build, () => !arriving, yieldToMessages))
-    .catch(() => {});
+  try {
+    const build = await firstBuild(loaderSetup(UNTOLD), builds, new AbortController().signal);
+    await warmUpBuild(build, () => !arriving, yieldToMessages);
+  } catch {
+    // The load comes to the same.
+  }
 }
 
 function theSession(): WasmSession {
@@ -138,7 +141,7 @@ async function openSource(
 
 function reporter(call: number) {
   return (progress: Extract<WorkerEvent, { kind: "progress" }>["progress"]) => {
-    if (progress.phase === "download") warmUpMeanwhile();
+    if (progress.phase === "download") void warmUpMeanwhile();
     send({ kind: "progress", call, progress });
   };
 }

@@ -72,13 +72,17 @@ test("R2: without relaxed SIMD the simd128 build runs", async ({ library }) => {
   });
 });
 
-test("R2: without SIMD the error names the versions that have it", async ({ library, page }) => {
+test("R2: without SIMD the error names the versions that have it, before anything of the model is fetched", async ({
+  library,
+  page,
+}) => {
   library.prefixWorker("WebAssembly.validate = () => false");
   await library.open();
   expect(await failureOf(page, () => window.engine.load("parley-17m"))).toMatchObject({
     code: "UNSUPPORTED_BROWSER",
     message: expect.stringContaining("16.4"),
   });
+  expect(library.site.requests.filter((path) => path.endsWith(".part"))).toEqual([]);
 });
 
 test("R3: refused shared memory leaves one thread, and refused memory is OOM with the bytes", async ({
