@@ -92,6 +92,7 @@ function bytesOf({ shape, type }: Tensor): number {
 
 const aligned = (bytes: number) => Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
 
+/** The file, of 1.9 MB. */
 export function zeroModel(): Uint8Array {
   const tokens = byteTokens();
   const all: Tensor[] = [
