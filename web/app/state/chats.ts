@@ -4,7 +4,7 @@
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type { Engine } from "../../engine/types";
 import type { Access, Added, ChatEvent, ChatStore, Drafts, StoredChat } from "./chat_store";
-import { NEW_CHAT } from "./chat_store";
+import { NEW_CHAT, NO_DRAFT } from "./chat_store";
 import { type ConversationState, createConversation } from "./conversation";
 import { byRecency, type Conversation, isEmpty, titleFrom } from "./messages";
 import type { ModelState } from "./model";
@@ -26,6 +26,7 @@ export interface ChatsState {
   readonly sought: Signal<string | null>;
   /** Shows a conversation, with `message` in sight. */
   show(id: string, message?: string): Promise<void>;
+  /** Shows a new conversation at once; resolves when the draft that was kept for it is in its field. */
   startNew(): Promise<void>;
   rename(id: string, title: string): void;
   pin(id: string, pinned: boolean): void;
@@ -139,11 +140,12 @@ class Chats implements ChatsState {
     this.forgetRemoved();
     const current = this.current.peek();
     if (isEmpty(current.conversation.peek())) return;
-    const asked = ++this.#asked;
+    this.#asked += 1;
     current.flush();
-    const draft = await this.#parts.store.readDraft(NEW_CHAT).catch(() => undefined);
     const { system } = current.conversation.peek();
-    if (asked === this.#asked) this.#switchTo(this.#create(newConversation(system), new Set(), draft));
+    const next = this.#create(newConversation(system), new Set());
+    this.#switchTo(next);
+    next.recall(await this.#parts.store.readDraft(NEW_CHAT).catch(() => NO_DRAFT));
   }
 
   rename(id: string, title: string): void {

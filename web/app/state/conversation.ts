@@ -43,6 +43,8 @@ export interface ConversationState {
   versions(message: Message): readonly Message[];
   /** What the model was given for this reply, or would be. */
   given(reply: Message): readonly ChatMessage[];
+  /** Puts the draft that was kept for a new conversation in front of what stands in its field meanwhile. */
+  recall(kept: Drafts): void;
   send(text: string): void;
   stop(): void;
   regenerate(replyId: string): void;
@@ -133,6 +135,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
     dropped: meter.dropped,
     versions: (message) => thread.versions(message),
     given: (reply) => thread.prompt(reply.parent).sent,
+    recall: (kept) => draft.recall(kept),
     send(text) {
       if (!idle() || text.trim() === "") return;
       const { leaf, title } = conversation.peek();

@@ -37,6 +37,13 @@ export class Draft {
     return { text: this.text.peek(), ...(editing !== null && { editing }) };
   }
 
+  recall(kept: Drafts): void {
+    // Once something was said, what was kept waits for the next new conversation.
+    if (isBlank(kept) || this.#name() !== NEW_CHAT) return;
+    this.#keptAs = NEW_CHAT;
+    this.text.value = kept.text + this.text.peek();
+  }
+
   save(): void {
     this.#forgetTimer();
     const draft = this.peek();

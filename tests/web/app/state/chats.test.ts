@@ -1,6 +1,7 @@
 // Many conversations: kept apart, listed, found, deleted and brought back.
 
 import { expect, test, vi } from "vitest";
+import { NEW_CHAT } from "../../../../web/app/state/chat_store";
 import { ask, lastReply, open, openReady, said, TestStore, tabSession } from "../support/open_chats";
 
 const titles = ({ chats }: Awaited<ReturnType<typeof open>>) => chats.list.value.map(({ title }) => title);
@@ -50,6 +51,42 @@ test("drafts are kept by conversation, also that of one in which nothing was sai
   await ask(page, "Second");
   await page.chats.startNew();
   expect(page.conversation.draft.value).toBe("");
+});
+
+test("a new conversation is there at once, and its draft comes in front of what was written meanwhile", async () => {
+  let read = Promise.resolve();
+  class SlowStore extends TestStore {
+    override async readDraft(id: string) {
+      await read;
+      return super.readDraft(id);
+    }
+  }
+  const store = new SlowStore();
+  const page = await openReady({}, store);
+  /** Starts a new conversation with a draft that comes when something was done in it. */
+  const startSlowly = async (meanwhile: () => unknown) => {
+    await store.saveDraft(NEW_CHAT, { text: "kept, " });
+    let answer = () => {};
+    read = new Promise((resolve) => {
+      answer = resolve;
+    });
+    const started = page.chats.startNew();
+    expect(said(page)).toEqual([]);
+    await meanwhile();
+    answer();
+    await started;
+  };
+  await ask(page, "First");
+  await startSlowly(() => {
+    page.conversation.draft.value = "then written";
+  });
+  expect(page.conversation.draft.value).toBe("kept, then written");
+
+  await ask(page, "Second");
+  await startSlowly(() => ask(page, "Third"));
+  expect(page.conversation.draft.value).toBe("");
+  await page.chats.startNew();
+  expect(page.conversation.draft.value).toBe("kept, ");
 });
 
 test("a reload keeps the system text and the draft of a conversation in which nothing was said", async () => {
