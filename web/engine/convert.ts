@@ -3,7 +3,8 @@
 import { ladder, probe, usesThreads } from "./builds";
 import { ParleyError, throwIfAborted } from "./errors";
 import type { BuildCache } from "./loader";
-import { type Convert, PART_BYTES, type PartedFile } from "./models/library";
+import type { Convert } from "./models/library";
+import { PART_BYTES, type PartedFile } from "./models/parted_file";
 import { makeMemory, startBuild } from "./wasm_module";
 
 const FIRST_BYTES = 32 << 20;

@@ -1,14 +1,17 @@
 // From a model file to a session that runs it: plans in a small instance, takes exactly that memory, streams the parts
 // into the core, and goes down the ladder of builds when one fails. The model's bytes come from models/library.ts.
+
 import { chooseThreads, type Features, ladder, probe, usesThreads } from "./builds";
+import type { Pointer } from "./c_api";
 import { isAbortError, ParleyError, throwIfAborted } from "./errors";
 import { makeYield } from "./generation";
-import { type ModelFile, PART_BYTES, type Report } from "./models/library";
+import type { Report } from "./models/library";
+import { type ModelFile, PART_BYTES } from "./models/parted_file";
 import { ReadAhead } from "./models/read_ahead";
 import { span, timed } from "./spans";
 import type { BuildName, ModelInfo, Notice } from "./types";
 import { type CompiledBuild, fetchBuild, makeMemory, startBuild } from "./wasm_module";
-import type { Opened, Plan, Pointer, WasmSession } from "./wasm_session";
+import type { Opened, Plan, WasmSession } from "./wasm_session";
 
 export interface LoaderSetup {
   baseUrl: string;

@@ -1,9 +1,10 @@
 // Fetches, compiles and starts one wasm build around a memory of a given size; falling back to another build is left to
 // loader.ts.
 import { usesThreads } from "./builds";
+import { ABI_VERSION, type ParleyExports } from "./c_api";
 import { ParleyError } from "./errors";
 import type { BuildName } from "./types";
-import { ABI_VERSION, type ParleyExports, WasmSession } from "./wasm_session";
+import { WasmSession } from "./wasm_session";
 
 export const PAGE_BYTES = 65536;
 

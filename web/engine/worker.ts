@@ -17,8 +17,9 @@ import {
   prefetchBuild,
 } from "./loader";
 import { browserWorld } from "./models/download";
-import { type ModelFile, ModelLibrary, openBlob } from "./models/library";
+import { ModelLibrary } from "./models/library";
 import { openParts } from "./models/part_store";
+import { type ModelFile, openBlob } from "./models/parted_file";
 import { alternatives, attention, layers, review, type Step } from "./review";
 import { span, timed } from "./spans";
 import { warmUp, warmUpBuild } from "./warm_up";

@@ -1,6 +1,6 @@
 // The C API of src/wasm/c_api.h over a real WebAssembly.Memory, with a made-up model behind it: for tests of what stands
 // on that interface. It says nothing about the real core.
-import type { ParleyExports } from "../../../web/engine/wasm_session";
+import type { ParleyExports } from "../../../web/engine/c_api";
 
 export interface FakeEvent {
   kind: number; // PARLEY_PREFILL 0, TOKEN 1, DONE 2, FAILED 3

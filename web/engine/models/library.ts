@@ -7,40 +7,14 @@ import { fetchParts, type World } from "./download";
 import { exclusively } from "./download_lock";
 import { fetchFile } from "./file_download";
 import { FileKeeper } from "./file_keeper";
+import { exportName, hashOfRecord, isOf, modelName, newRecord, unique } from "./model_record";
 import type { OpenedStore } from "./part_store";
+import { type ModelFile, PART_BYTES, type PartedFile, readable } from "./parted_file";
 import { ProgressMeter } from "./progress";
 import { type FileRecord, type ModelRecord, type PartRef, partsOf } from "./records";
-import { Sha256, sha256Hex } from "./sha256";
+import { Sha256 } from "./sha256";
 import { Shelf } from "./shelf";
-import { findSource, type Source, type SourceFile, sourceOf } from "./sources";
-
-export const PART_BYTES = 4 << 20;
-
-/** A part of a file that was found. */
-export interface OpenedPart {
-  /** Reads it into `target` (at least as long as a part) and says how many bytes it has. */
-  read(target: Uint8Array): Promise<number>;
-  close(): void;
-}
-
-/** A file that can be read part by part. */
-export interface PartedFile {
-  name: string;
-  bytes: number;
-  partCount: number;
-  open(index: number): Promise<OpenedPart>;
-  /** Opens part `index`, reads it into `target` and closes it. */
-  read(index: number, target: Uint8Array): Promise<number>;
-}
-
-/** A model file whose parts are all at hand. */
-export interface ModelFile extends PartedFile {
-  id: string;
-  entry: CatalogEntry | undefined;
-  fromStorage: boolean; // nothing had to be fetched
-  /** Releases what only loading needed. */
-  close(): Promise<void>;
-}
+import { findSource, type Source, type SourceFile } from "./sources";
 
 export type Report = (progress: LoadProgress) => void;
 export type ImportType = "q8_0" | "q4_0";
@@ -467,130 +441,4 @@ export class ModelLibrary {
       },
     };
   }
-}
-
-/** How a file whose parts can be opened is read. */
-function readable(open: PartedFile["open"]): Pick<PartedFile, "open" | "read"> {
-  return {
-    open,
-    async read(index, target) {
-      const part = await open(index);
-      try {
-        return await part.read(target);
-      } finally {
-        part.close();
-      }
-    },
-  };
-}
-
-/** What a model's file is called on the user's disk. */
-function exportName(name: string): string {
-  const plain = name.replace(/\.gguf$/i, "").replace(/[^\w.-]+/g, "-");
-  return `${plain || "model"}.gguf`;
-}
-
-/** After its GGUF file, or its weights. */
-function modelName(files: readonly PartedFile[]): string {
-  const weights = files.find(({ name }) => /\.(gguf|safetensors)$/i.test(name)) ?? files[0];
-  if (weights === undefined) throw new ParleyError("BAD_ARG", "A model is at least one file.");
-  return weights.name.replace(/(-\d{5}-of-\d{5})?\.(gguf|safetensors)$/i, "");
-}
-
-/** The record of a model about to be fetched, with what is there of the one before. */
-function newRecord(source: Source, before?: ModelRecord): ModelRecord {
-  const known = before === undefined ? [] : [before.file, ...before.sources];
-  const fileRecord = ({ name, url, bytes, sha256, parts }: SourceFile): FileRecord => {
-    const same = known.find((one) => one.url === url && one.sha256 === sha256);
-    if (parts !== undefined) {
-      const refs = parts.map((part) => ({ sha256: part.sha256, bytes: part.bytes }));
-      return { name, url, bytes, sha256, mark: "", checked: true, parts: refs };
-    }
-    return {
-      name,
-      url,
-      bytes: bytes || (same?.bytes ?? 0),
-      sha256,
-      mark: same?.mark ?? "",
-      checked: same?.checked ?? false,
-      parts: same?.parts ?? [],
-    };
-  };
-  const { id, name, revision, license, entry, import: type } = source;
-  const files = source.files.map(fileRecord);
-  const made: FileRecord = {
-    name: `${name}.gguf`,
-    url: "",
-    bytes: 0,
-    sha256: "",
-    mark: "",
-    checked: true,
-    parts: (type !== null && before?.import === type ? before.file.parts : undefined) ?? [],
-  };
-  const record: ModelRecord = {
-    id,
-    name,
-    revision,
-    license,
-    file: type === null ? (files[0] ?? made) : made,
-    sources: type === null ? [] : files,
-    old: [],
-    complete: false,
-    entry,
-    import: type,
-    memory_bytes: before?.memory_bytes ?? 0,
-  };
-  const wanted = new Set(partsOf(record).map(({ sha256 }) => sha256));
-  const old = before === undefined ? [] : partsOf(before);
-  record.old = unique(old.filter(({ sha256 }) => !wanted.has(sha256)));
-  return record;
-}
-
-/** Whether what is stored is what the source names now. */
-function isOf(record: ModelRecord, source: Source): boolean {
-  const stored = sourceOf(record).files;
-  return (
-    record.revision === source.revision &&
-    record.import === source.import &&
-    stored.length === source.files.length &&
-    source.files.every(({ url, sha256, parts }, index) => {
-      const one = stored[index];
-      if (one?.url !== url || (one.sha256 !== sha256 && sha256 !== "" && one.sha256 !== "")) return false;
-      return parts === undefined || parts.every((part, at) => record.file.parts[at]?.sha256 === part.sha256);
-    })
-  );
-}
-
-function unique(parts: readonly PartRef[]): PartRef[] {
-  return [...new Map(parts.map((part) => [part.sha256, part])).values()];
-}
-
-/** A file that the user chose: read where it lies, not stored. */
-export function openBlob(blob: Blob, name: string): ModelFile {
-  return {
-    id: name,
-    name,
-    entry: undefined,
-    bytes: blob.size,
-    partCount: Math.ceil(blob.size / PART_BYTES),
-    fromStorage: false,
-    ...readable(async (index) => ({
-      async read(target) {
-        const bytes = new Uint8Array(
-          await blob.slice(index * PART_BYTES, (index + 1) * PART_BYTES).arrayBuffer(),
-        );
-        target.set(bytes);
-        return bytes.length;
-      },
-      close() {},
-    })),
-    close: async () => {},
-  };
-}
-
-/** The file's SHA-256 where somebody has told it, else that of its parts' SHA-256s in a row, as hexadecimal. */
-function hashOfRecord({ file }: ModelRecord): Promise<string> | string {
-  if (file.sha256 !== "") return file.sha256;
-  const parts = file.parts.map((part) => part?.sha256 ?? "");
-  return sha256Hex(new TextEncoder().encode(parts.join("")));
 }

@@ -1,6 +1,6 @@
 // Reads a file's parts in order and has the next ones opened meanwhile: finding and opening a part takes the browser a few
-// milliseconds, in which a load repacks. What a part is and where it lies is library.ts's.
-import type { OpenedPart, PartedFile } from "./library";
+// milliseconds, in which a load repacks. What a part is stands in parted_file.ts, where it lies is library.ts's.
+import type { OpenedPart, PartedFile } from "./parted_file";
 
 const AHEAD = 4; // opening takes three turns of the message queue, and a load takes one between two parts
 

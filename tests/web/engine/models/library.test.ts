@@ -3,13 +3,14 @@ import "fake-indexeddb/auto";
 import { createHash } from "node:crypto";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, describe, expect, test } from "vitest";
-import { ModelLibrary, openBlob, PART_BYTES } from "../../../../web/engine/models/library";
+import { ModelLibrary } from "../../../../web/engine/models/library";
 import {
   IndexedDbParts,
   MemoryParts,
   type OpenedStore,
   openParts,
 } from "../../../../web/engine/models/part_store";
+import { openBlob, PART_BYTES } from "../../../../web/engine/models/parted_file";
 import { openDatabase } from "../../../../web/engine/models/records";
 import { FakeWorld } from "../../support/fake_world";
 

@@ -1,6 +1,6 @@
 // Parts opened ahead of their reading: each is opened once, closed once, and found in its own place.
 import { expect, test } from "vitest";
-import type { PartedFile } from "../../../../web/engine/models/library";
+import type { PartedFile } from "../../../../web/engine/models/parted_file";
 import { ReadAhead } from "../../../../web/engine/models/read_ahead";
 
 /** A file of parts that hold their own number; `bad` is one that cannot be opened. */
