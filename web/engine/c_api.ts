@@ -5,6 +5,7 @@ export type Pointer = number;
 
 /** The exports of c_api.h as Emscripten names them. Pointers are unsigned below 4 GiB. */
 export interface ParleyExports {
+  PThread?: { terminateAllThreads(): void }; // Emscripten's own, in builds with threads
   _parley_abi_version(): number;
   _parley_create(): Pointer;
   _parley_destroy(parley: Pointer): void;

@@ -17,7 +17,7 @@ export function converter(cache: BuildCache, baseUrl: string): Convert {
     const build = ladder(probe(), 1, null).find((one) => !usesThreads(one));
     if (build === undefined) throw new ParleyError("BUILD_FAILED", "No build can convert a model here.");
     const memory = makeMemory(build, FIRST_BYTES, MOST_BYTES);
-    const session = await startBuild(await cache.get(build, baseUrl, signal), memory, 0);
+    const session = await startBuild(await cache.get(build, baseUrl), memory, 0);
     try {
       session.convertBegin(type, name);
       const weights = files.filter((file) => file.name.endsWith(".safetensors"));

@@ -75,12 +75,12 @@ class ParleyEngine implements Engine {
       this.#createCompletion(params, request);
     this.completions = { create: createCompletion as Engine["completions"]["create"] };
     this.models = {
-      stored: () => this.#call((api) => api.stored()),
-      verify: (id) => this.#call((api) => api.verify(id)),
-      export: (id) => this.#call((api) => api.export(id)),
-      remove: (id) => this.#call((api) => api.remove(id)),
-      storage: () => this.#call((api) => api.storage()),
-      clear: () => this.#call((api) => api.clear()),
+      stored: () => this.#supervisor.call((api) => api.stored()),
+      verify: (id) => this.#supervisor.call((api) => api.verify(id)),
+      export: (id) => this.#supervisor.call((api) => api.export(id)),
+      remove: (id) => this.#supervisor.call((api) => api.remove(id)),
+      storage: () => this.#supervisor.call((api) => api.storage()),
+      clear: () => this.#supervisor.call((api) => api.clear()),
       add: (files, given = {}) =>
         this.#supervisor.add(wireFiles(files instanceof Blob ? [files] : files), given),
     };
@@ -91,7 +91,7 @@ class ParleyEngine implements Engine {
   }
 
   catalog(): Promise<CatalogEntry[]> {
-    return this.#call((api) => api.catalog());
+    return this.#supervisor.call((api) => api.catalog());
   }
 
   async load(source: ModelSource, options: LoadOptions = {}): Promise<ModelInfo> {
@@ -246,12 +246,6 @@ class ParleyEngine implements Engine {
     } finally {
       endTurn();
     }
-  }
-
-  /** Calls that need no session, and no turn. */
-  async #call<T>(work: Work<T>): Promise<T> {
-    const handle = await this.#supervisor.worker();
-    return handle.call(work);
   }
 
   /** Short calls between the steps of a reply: they wait for a load, not for replies. */

@@ -31,14 +31,14 @@ const PLANNING_MOST_BYTES = 512 << 20;
 const LONGEST_HEADER_PARTS = 32; // 128 MiB
 const yieldToMessages = makeYield();
 
-/** Builds, fetched once for planning and running. */
+/** Builds, fetched once for planning and running. Several calls may wait for one: it is not called off with any of them. */
 export class BuildCache {
   readonly #builds = new Map<BuildName, Promise<CompiledBuild>>();
 
-  get(name: BuildName, baseUrl: string, signal: AbortSignal): Promise<CompiledBuild> {
+  get(name: BuildName, baseUrl: string): Promise<CompiledBuild> {
     let build = this.#builds.get(name);
     if (build === undefined) {
-      build = timed("compile", fetchBuild(name, baseUrl, signal));
+      build = timed("compile", fetchBuild(name, baseUrl));
       build.catch(() => this.#builds.delete(name));
       this.#builds.set(name, build);
     }
@@ -60,22 +60,18 @@ function candidates(setup: LoaderSetup): { names: BuildName[]; threads: number; 
 }
 
 /** The build that will be tried first. Throws at once UNSUPPORTED_BROWSER where there is none. */
-export function firstBuild(
-  setup: LoaderSetup,
-  cache: BuildCache,
-  signal: AbortSignal,
-): Promise<CompiledBuild> {
+export function firstBuild(setup: LoaderSetup, cache: BuildCache): Promise<CompiledBuild> {
   const [first] = candidates(setup).names;
   if (first === undefined) throw new ParleyError("UNSUPPORTED_BROWSER", "No build runs in this browser.");
-  return cache.get(first, setup.baseUrl, signal);
+  return cache.get(first, setup.baseUrl);
 }
 
 /**
  * Fetches the build that will be tried first, while something else goes on; what fails is tried again later. Throws as
  * `firstBuild`.
  */
-export function prefetchBuild(setup: LoaderSetup, cache: BuildCache, signal: AbortSignal): void {
-  firstBuild(setup, cache, signal).catch(() => {});
+export function prefetchBuild(setup: LoaderSetup, cache: BuildCache): void {
+  firstBuild(setup, cache).catch(() => {});
 }
 
 /** Errors of the file itself: another build would say the same. */
@@ -103,7 +99,8 @@ async function withBuild<T>(
   for (const name of names) {
     throwIfAborted(signal);
     try {
-      const build = await cache.get(name, setup.baseUrl, signal);
+      const build = await cache.get(name, setup.baseUrl);
+      throwIfAborted(signal);
       const result = await work(build, usesThreads(name) ? threads : 1);
       if (failures.length > 0) {
         const detail = `${names[0]}: ${messageOf(failures[0])}`;
@@ -193,9 +190,8 @@ export async function checkHead(
   fileBytes: number,
   setup: LoaderSetup,
   cache: BuildCache,
-  signal: AbortSignal,
 ): Promise<void> {
-  const session = await startSmall(await firstBuild(setup, cache, signal));
+  const session = await startSmall(await firstBuild(setup, cache));
   try {
     session.plan(head, fileBytes, setup.context, 1);
   } finally {
@@ -203,7 +199,7 @@ export async function checkHead(
   }
 }
 
-/** Streams the file into a fresh instance. */
+/** Streams the file into a fresh instance, whose threads end when that fails. */
 async function run(
   build: CompiledBuild,
   file: ModelFile,
@@ -217,38 +213,55 @@ async function run(
   const plan = await timed("plan", makePlan(build, file, head, context, threads));
   throwIfAborted(signal);
   const parts = new ReadAhead(file, 1); // opens the next ones while the threads start
+  let session: WasmSession | null = null;
   try {
     const memory = makeMemory(build.name, plan.total_bytes, plan.total_bytes);
-    const session = await timed("start threads", startBuild(build, memory, threads - 1));
+    session = await timed("start threads", startBuild(build, memory, threads - 1));
     session.beginLoad(file.bytes, plan.context, threads, tuneThreads);
-    const places = Array.from({ length: plan.staged_parts }, () => session.allocate(PART_BYTES));
-    const placeOf = (index: number) => places[index % places.length] as Pointer;
-    let loaded = 0;
-    const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });
-    tell();
-    const write = (name: string, index: number, bytes: number) => {
-      const written = span(name);
-      session.write(placeOf(index), bytes);
-      written();
-      loaded += bytes;
-      tell();
-    };
-    const first = await head;
-    session.memoryAt(placeOf(0), PART_BYTES).set(first);
-    write("first part", 0, first.length);
-    for (let index = 1; index < file.partCount; index++) {
-      // A cancel is seen between parts, and what opens the next ones goes on.
-      await yieldToMessages();
-      throwIfAborted(signal);
-      const target = session.memoryAt(placeOf(index), PART_BYTES);
-      write("repack part", index, await timed("read part", parts.read(index, target)));
-    }
-    const opened = session.open();
-    for (const place of places) session.release(place);
+    const opened = await stream(session, file, head, parts, plan, report, signal);
     return { session, opened, plan };
+  } catch (error) {
+    session?.abandon();
+    throw error;
   } finally {
     parts.close();
   }
+}
+
+async function stream(
+  session: WasmSession,
+  file: ModelFile,
+  head: Promise<Uint8Array>,
+  parts: ReadAhead,
+  plan: Plan,
+  report: Report,
+  signal: AbortSignal,
+): Promise<Opened> {
+  const places = Array.from({ length: plan.staged_parts }, () => session.allocate(PART_BYTES));
+  const placeOf = (index: number) => places[index % places.length] as Pointer;
+  let loaded = 0;
+  const tell = () => report({ phase: "load", loaded, total: file.bytes, memory_bytes: plan.total_bytes });
+  tell();
+  const write = (name: string, index: number, bytes: number) => {
+    const written = span(name);
+    session.write(placeOf(index), bytes);
+    written();
+    loaded += bytes;
+    tell();
+  };
+  const first = await head;
+  session.memoryAt(placeOf(0), PART_BYTES).set(first);
+  write("first part", 0, first.length);
+  for (let index = 1; index < file.partCount; index++) {
+    // A cancel is seen between parts, and what opens the next ones goes on.
+    await yieldToMessages();
+    throwIfAborted(signal);
+    const target = session.memoryAt(placeOf(index), PART_BYTES);
+    write("repack part", index, await timed("read part", parts.read(index, target)));
+  }
+  const opened = session.open();
+  for (const place of places) session.release(place);
+  return opened;
 }
 
 export async function loadFile(

@@ -15,7 +15,7 @@ export async function askReview<T>(
   const onAbort = () => handle.cancel(call);
   signal?.addEventListener("abort", onAbort, { once: true });
   try {
-    return await orAborted(handle.call(work), signal);
+    return await orAborted(handle.call(work, signal), signal);
   } finally {
     unlisten();
     signal?.removeEventListener("abort", onAbort);

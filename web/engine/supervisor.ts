@@ -1,11 +1,11 @@
 // Keeps a worker with the model in it: starts it, loads, and when it dies starts another and loads the same model again
 // from storage. Each worker is an epoch; whatever still comes from an earlier one is ignored.
 import type { WireFile, WireLoadOptions, WireSource } from "./contract";
-import { isAbortError, ParleyError } from "./errors";
+import { isAbortError, ParleyError, throwIfAborted } from "./errors";
 import { TabLock } from "./tab_lock";
 import { orAborted } from "./turns";
 import type { BuildName, EngineState, LoadOptions, LoadProgress, ModelInfo } from "./types";
-import { WorkerHandle } from "./worker_handle";
+import { type Work, WorkerHandle } from "./worker_handle";
 
 export interface SupervisorOptions {
   script: string;
@@ -20,18 +20,23 @@ interface Model {
   source: WireSource;
   options: WireLoadOptions;
   info: ModelInfo;
+  handle: WorkerHandle | null; // the worker that has it; it may be gone
 }
 
 const NO_MODEL = "No model is loaded.";
+const DISPOSED = "The engine was disposed of.";
 
 export class Supervisor {
   readonly #options: SupervisorOptions;
   #state: EngineState = { state: "idle" };
   #beforeSilence: EngineState | null = null;
   #handle: WorkerHandle | null = null;
-  #model: Model | null = null;
+  #model: Model | null = null; // that was loaded last, also while it is being loaded again
+  #away: Model | null = null; // to be loaded again when the tab that has taken over is done
+  #wait: AbortController | null = null; // for that tab
   #epoch = 0;
   #calls = 0;
+  #loading = false;
   #restarting: Promise<void> | null = null;
   #disposed = false;
   #relaxed = true;
@@ -60,7 +65,8 @@ export class Supervisor {
   /** The worker, started when there is none; waits while one is being replaced. */
   async worker(): Promise<WorkerHandle> {
     this.#checkDisposed();
-    await this.#restarting;
+    while (this.#restarting !== null) await this.#restarting;
+    this.#checkDisposed();
     this.#handle ??= this.#start();
     return this.#handle;
   }
@@ -68,71 +74,132 @@ export class Supervisor {
   /** The worker with its model. NOT_LOADED without one. */
   async loaded(): Promise<{ handle: WorkerHandle; info: ModelInfo }> {
     const handle = await this.worker();
-    if (this.#model === null) throw new ParleyError("NOT_LOADED", NO_MODEL);
+    if (this.#model?.handle !== handle) throw new ParleyError("NOT_LOADED", NO_MODEL);
     return { handle, info: this.#model.info };
   }
 
+  /** What needs no model: done again in the next worker when this one was ended for the sake of another model. */
+  call<T>(work: Work<T>): Promise<T> {
+    return this.#again((handle) => handle.call(work));
+  }
+
+  async #again<T>(work: (handle: WorkerHandle) => Promise<T>): Promise<T> {
+    for (;;) {
+      const handle = await this.worker();
+      try {
+        return await work(handle);
+      } catch (error) {
+        if (!(error instanceof ParleyError) || error.code !== "NOT_LOADED" || !handle.ended) throw error;
+      }
+    }
+  }
+
   /** Loads a model in place of the one before, which is back again when that fails. */
-  async load(source: WireSource, options: LoadOptions): Promise<ModelInfo> {
-    const { context = 0, threads = 0, quantization = null } = options;
+  async load(source: WireSource, given: LoadOptions): Promise<ModelInfo> {
+    this.#checkDisposed();
+    const { context = 0, threads = 0, quantization = null } = given;
     const wire = { context, threads, quantization };
-    const before = this.#model;
+    const onProgress = (progress: LoadProgress) => {
+      if (this.#state.state === "loading") this.#setState({ state: "loading", progress });
+      given.onProgress?.(progress);
+    };
+    const options = { ...given, onProgress };
+    // A model that is being loaded again is there to come back to.
+    while (this.#restarting !== null) await orAborted(this.#restarting, options.signal);
+    const away = this.#away;
+    this.#loading = true;
     this.#setState({ state: "loading", progress: null });
     try {
       await this.#acquireTab(options.signal);
       if (this.#state.state === "elsewhere") this.#setState({ state: "loading", progress: null });
-      if (before !== null) {
+      if (this.#model !== null) {
         // Whatever can be wrong with the new model comes out while the old one still runs.
         const handle = await this.worker();
-        await this.#cancellable(handle, options, (call) =>
-          handle.call((api) => api.prepare(call, source, wire)),
-        );
-        this.#recycle();
+        await this.#cancellable(handle, options, (call) => (api) => api.prepare(call, source, wire));
+        this.#endWorker("NOT_LOADED", NO_MODEL);
       }
-      const info = await this.#loadInto(await this.worker(), source, wire, options);
-      this.#model = { source, options: wire, info };
+      const handle = await this.worker();
+      const info = await this.#loadInto(handle, source, wire, options);
+      this.#model = { source, options: wire, info, handle };
       this.#setState({ state: "ready", info });
       return info;
     } catch (error) {
-      await this.#afterFailedLoad(before, error);
+      await this.#afterFailedLoad(away, error);
+      this.#checkDisposed();
       throw error;
+    } finally {
+      this.#loading = false;
     }
   }
 
+  /** Waits for the tab that has a model now. Only the last wait goes on. */
   async #acquireTab(signal?: AbortSignal): Promise<void> {
-    await this.#tab?.acquire(signal, () => this.#setState({ state: "elsewhere" }));
+    throwIfAborted(signal);
+    this.#callOffWait();
+    const wait = new AbortController();
+    const stop = () => wait.abort();
+    signal?.addEventListener("abort", stop, { once: true });
+    this.#wait = wait;
+    try {
+      await this.#tab?.acquire(wait.signal, () => this.#setState({ state: "elsewhere" }));
+    } finally {
+      signal?.removeEventListener("abort", stop);
+      if (this.#wait === wait) this.#wait = null;
+    }
+  }
+
+  #callOffWait(): void {
+    this.#wait?.abort();
+    this.#wait = null;
+    this.#away = null;
   }
 
   takeOver(): void {
     this.#tab?.takeOver();
   }
 
-  /** Gives the memory up to the tab that has taken over, and waits until that one is closed. */
+  /** Gives the memory up to the tab that has taken over. */
   #onTakenOver(): void {
     const model = this.#model;
     if (this.#disposed) return;
     this.#endWorker("NOT_LOADED", "Another tab has taken over.");
     this.#model = null;
     this.#setState({ state: "elsewhere" });
-    if (model === null) return;
-    void this.#acquireTab()
-      .then(() => this.#reload(model, "the other tab was closed"))
-      .catch(() => {});
+    if (model !== null) void this.#comeBack(model);
   }
 
-  async #afterFailedLoad(before: Model | null, error: unknown): Promise<void> {
-    if (this.#disposed) return;
-    if (before !== null && this.#model !== null) {
-      this.#setState({ state: "ready", info: before.info });
-    } else if (before !== null) {
-      await this.#reload(before, "the other model could not be loaded").catch(() => {});
-    } else {
+  /** Waits until the tab that has taken over is done, then loads `model` again. */
+  async #comeBack(model: Model): Promise<void> {
+    try {
+      const waiting = this.#acquireTab();
+      this.#away = model;
+      await waiting;
+      this.#away = null;
+      await this.#reload(model, "the other tab was closed");
+    } catch {
+      // Called off, or the state says what failed.
+    }
+  }
+
+  /** Goes back to what was there before, or to nothing; `away`: what waited for another tab. */
+  async #afterFailedLoad(away: Model | null, error: unknown): Promise<void> {
+    if (this.#disposed || this.#away !== null) return; // what was taken over waits for its tab already
+    if (this.#restarting !== null) return this.#restarting; // asked for meanwhile
+    const before = this.#model ?? away;
+    if (before === null) {
       // What a failed load took is given back with its worker. A download that was cancelled took nothing, and may
       // be storing the last of what has arrived.
-      const tookMemory = this.#state.state === "loading" && this.#state.progress?.phase === "load";
-      if (!isAbortError(error) || tookMemory) this.#recycle();
+      const isArriving = this.#state.state === "loading" && this.#state.progress?.phase !== "load";
+      if (!isAbortError(error) || !isArriving) this.#recycle();
       this.#tab?.release();
       this.#setState(isAbortError(error) ? { state: "idle" } : failed(error));
+    } else if (away !== null && this.#tab?.isHeld === false) {
+      void this.#comeBack(away);
+    } else if (before.handle !== null && before.handle === this.#handle) {
+      this.#setState({ state: "ready", info: before.info });
+    } else {
+      this.#endWorker("NOT_LOADED", NO_MODEL); // and with it what the failed load took
+      await this.#reload(before, "the other model could not be loaded").catch(() => {});
     }
   }
 
@@ -142,43 +209,39 @@ export class Supervisor {
     wire: WireLoadOptions,
     options: LoadOptions,
   ): Promise<ModelInfo> {
-    return this.#cancellable(handle, options, (call) => handle.call((api) => api.load(call, source, wire)));
+    return this.#cancellable(handle, options, (call) => (api) => api.load(call, source, wire));
   }
 
   /** Runs a call that reports progress and stops when the signal aborts. */
   async #cancellable<T>(
     handle: WorkerHandle,
     options: LoadOptions,
-    work: (call: number) => Promise<T>,
+    work: (call: number) => Work<T>,
   ): Promise<T> {
     const call = this.nextCall();
     const unlisten = handle.listen(call, (event) => {
-      if (event.kind === "progress") this.#onProgress(event.progress, options);
+      if (event.kind === "progress" && options.signal?.aborted !== true) options.onProgress?.(event.progress);
     });
     const onAbort = () => handle.cancel(call);
     options.signal?.addEventListener("abort", onAbort, { once: true });
     try {
-      return await orAborted(work(call), options.signal);
+      return await orAborted(handle.call(work(call), options.signal), options.signal);
     } finally {
       unlisten();
       options.signal?.removeEventListener("abort", onAbort);
     }
   }
 
-  #onProgress(progress: LoadProgress, options: LoadOptions): void {
-    if (options.signal?.aborted) return;
-    if (this.#state.state === "loading") this.#setState({ state: "loading", progress });
-    options.onProgress?.(progress);
-  }
-
   /** Copies the user's files into storage; the state stays as it is. */
   async add(files: WireFile[], options: LoadOptions): Promise<string> {
-    const handle = await this.worker();
     const type = options.quantization ?? "q8_0";
-    return this.#cancellable(handle, options, (call) => handle.call((api) => api.add(call, files, type)));
+    return this.#again(async (handle) =>
+      this.#cancellable(handle, options, (call) => (api) => api.add(call, files, type)),
+    );
   }
 
   unload(): void {
+    this.#callOffWait();
     this.#recycle();
     this.#tab?.release();
     this.#setState({ state: "idle" });
@@ -187,9 +250,11 @@ export class Supervisor {
   /** A fresh worker with the same model; what runs now fails with WORKER_CRASHED. */
   async restart(): Promise<void> {
     this.#checkDisposed();
+    if (this.#wait !== null) return; // nothing runs before the other tab is done
+    const model = this.#model;
     this.#endWorker("WORKER_CRASHED", "The worker was restarted.");
-    if (this.#model !== null) await this.#reload(this.#model, "asked for");
-    else this.#setState({ state: "idle" });
+    if (model !== null) await this.#reload(model, "asked for");
+    else if (!this.#loading) this.#setState({ state: "idle" });
   }
 
   /** From now on without relaxed SIMD: its dot product no longer gives the sums that it gave at first. */
@@ -201,8 +266,9 @@ export class Supervisor {
   }
 
   dispose(): void {
-    this.#endWorker("DISPOSED", "The engine was disposed of.");
     this.#disposed = true;
+    this.#callOffWait();
+    this.#endWorker("DISPOSED", DISPOSED);
     this.#model = null;
     this.#tab?.release();
     this.#setState({ state: "idle" });
@@ -216,8 +282,7 @@ export class Supervisor {
   }
 
   #start(): WorkerHandle {
-    this.#epoch += 1;
-    const epoch = this.#epoch;
+    const epoch = this.#epoch + 1;
     const setup = {
       baseUrl: this.#options.baseUrl,
       hub: this.#options.hub,
@@ -228,43 +293,54 @@ export class Supervisor {
     const current = (work: () => void) => {
       if (epoch === this.#epoch && !this.#disposed) work();
     };
-    return new WorkerHandle(this.#options.script, setup, {
+    const handle = new WorkerHandle(this.#options.script, setup, {
       onDeath: (reason) => current(() => this.#onDeath(reason)),
       onSilence: (seconds) => current(() => this.#onSilence(seconds)),
       onAlive: () => current(() => this.#onAlive()),
     });
+    this.#epoch = epoch;
+    return handle;
   }
 
   #onDeath(reason: string): void {
     this.#handle = null;
     this.#beforeSilence = null;
     // A death while loading is that load's failure; it is not tried again by itself.
-    if (this.#model === null || this.#restarting !== null || this.#state.state === "loading") return;
+    if (this.#model === null || this.#restarting !== null || this.#loading) return;
     void this.#reload(this.#model, reason).catch(() => {});
   }
 
   /** Loads `model` into a new worker. Calls made meanwhile wait for it. */
   #reload(model: Model, reason: string): Promise<void> {
+    this.#model = { ...model, handle: null };
     this.#setState({ state: "restarting", reason });
-    this.#model = null;
-    const reloading = (async () => {
-      try {
-        this.#handle ??= this.#start();
-        const info = await this.#loadInto(this.#handle, model.source, model.options, {});
-        this.#model = { ...model, info };
-        this.#setState({ state: "ready", info });
-      } catch (error) {
-        this.#recycle();
-        this.#setState(failed(error));
-        throw error;
-      }
-    })();
-    this.#restarting = reloading
+    const reloading = this.#loadAgain(model);
+    const restarting = reloading
       .catch(() => {})
       .finally(() => {
-        this.#restarting = null;
+        if (this.#restarting === restarting) this.#restarting = null;
       });
+    this.#restarting = restarting;
     return reloading;
+  }
+
+  async #loadAgain(model: Model): Promise<void> {
+    let epoch = this.#epoch;
+    try {
+      this.#handle ??= this.#start();
+      epoch = this.#epoch;
+      const handle = this.#handle;
+      const info = await this.#loadInto(handle, model.source, model.options, {});
+      this.#model = { ...model, info, handle };
+      this.#setState({ state: "ready", info });
+    } catch (error) {
+      // Whoever has ended this worker on purpose says what is the state.
+      if (epoch === this.#epoch) {
+        this.#recycle();
+        this.#setState(failed(error));
+      }
+      throw error;
+    }
   }
 
   #onSilence(seconds: number): void {
@@ -286,6 +362,7 @@ export class Supervisor {
 
   #endWorker(code: "NOT_LOADED" | "WORKER_CRASHED" | "DISPOSED", message: string): void {
     this.#epoch += 1;
+    this.#restarting = null;
     const handle = this.#handle;
     this.#handle = null;
     this.#beforeSilence = null;
@@ -293,7 +370,7 @@ export class Supervisor {
   }
 
   #checkDisposed(): void {
-    if (this.#disposed) throw new ParleyError("DISPOSED", "The engine was disposed of.");
+    if (this.#disposed) throw new ParleyError("DISPOSED", DISPOSED);
   }
 
   #setState(state: EngineState): void {

@@ -14,33 +14,30 @@ export class TabLock {
     this.#onLost = onLost;
   }
 
-  /** Resolves once this tab has the lock; `onWait` when another has it now. Without locks, every tab has it. */
-  async acquire(signal: AbortSignal | undefined, onWait: () => void): Promise<void> {
+  /**
+   * Resolves once this tab has the lock; `onWait` when another has it now. Without locks, every tab has it. One wait at a time:
+   * what waited before has been called off.
+   */
+  async acquire(signal: AbortSignal, onWait: () => void): Promise<void> {
     throwIfAborted(signal);
     const locks = globalThis.navigator?.locks as LockManager | undefined;
     if (locks === undefined || this.#letGo !== null) return;
-    if (await this.#request(locks, { ifAvailable: true })) return;
-    onWait();
-    const queue = new AbortController();
-    const stop = () => queue.abort();
-    signal?.addEventListener("abort", stop, { once: true });
-    try {
-      const taken = new Promise<"take">((resolve) => {
-        this.#take = () => resolve("take");
-      });
-      const first = await Promise.race([this.#request(locks, { signal: queue.signal }), taken]);
-      if (first !== "take") return;
-      queue.abort();
-      await this.#request(locks, { steal: true });
-    } finally {
-      this.#take = null;
-      signal?.removeEventListener("abort", stop);
+    if (!(await this.#request(locks, { ifAvailable: true }, signal))) {
+      throwIfAborted(signal);
+      onWait();
+      await this.#wait(locks, signal);
     }
+    if (signal.aborted) this.release();
+    throwIfAborted(signal);
   }
 
   /** Ends the waiting by taking the lock from whoever has it. */
   takeOver(): void {
     this.#take?.();
+  }
+
+  get isHeld(): boolean {
+    return this.#letGo !== null;
   }
 
   release(): void {
@@ -49,12 +46,33 @@ export class TabLock {
     letGo?.();
   }
 
-  /** True once it is granted; false when `ifAvailable` and it is not. */
-  #request(locks: LockManager, options: LockOptions): Promise<boolean> {
+  /** In the queue, until the lock is free, taken over, or no longer wanted. */
+  async #wait(locks: LockManager, signal: AbortSignal): Promise<void> {
+    const queue = new AbortController();
+    const stop = () => queue.abort();
+    signal.addEventListener("abort", stop, { once: true });
+    let take = () => {};
+    const taken = new Promise<"take">((resolve) => {
+      take = () => resolve("take");
+    });
+    this.#take = take;
+    try {
+      const first = await Promise.race([this.#request(locks, { signal: queue.signal }, queue.signal), taken]);
+      if (first !== "take") return;
+      queue.abort();
+      await this.#request(locks, { steal: true }, signal);
+    } finally {
+      if (this.#take === take) this.#take = null;
+      signal.removeEventListener("abort", stop);
+    }
+  }
+
+  /** True once it is granted; false when `ifAvailable` and it is not, or when `wanted` has aborted meanwhile. */
+  #request(locks: LockManager, options: LockOptions, wanted: AbortSignal): Promise<boolean> {
     return new Promise((resolve, reject) => {
       let mine: (() => void) | null = null;
       const held = (lock: Lock | null) => {
-        if (lock === null) {
+        if (lock === null || wanted.aborted) {
           resolve(false);
           return undefined;
         }

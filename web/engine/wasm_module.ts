@@ -34,8 +34,8 @@ function isFactory(value: unknown): value is Factory {
   return typeof value === "function";
 }
 
-async function compile(url: string, signal: AbortSignal): Promise<WebAssembly.Module> {
-  const response = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer", signal });
+async function compile(url: string): Promise<WebAssembly.Module> {
+  const response = await fetch(url, { credentials: "omit", referrerPolicy: "no-referrer" });
   if (!response.ok) throw new ParleyError("HTTP_STATUS", `${url} answered ${response.status}.`);
   // Hosts that do not know .wasm send another type, which compileStreaming refuses.
   const streams = response.headers.get("Content-Type")?.startsWith("application/wasm") === true;
@@ -49,15 +49,11 @@ function stampOf(module: WebAssembly.Module): string {
 }
 
 /** BUILD_MISMATCH when the files are not those that this code was built with; any other failure means: try the next. */
-export async function fetchBuild(
-  name: BuildName,
-  baseUrl: string,
-  signal: AbortSignal,
-): Promise<CompiledBuild> {
+export async function fetchBuild(name: BuildName, baseUrl: string): Promise<CompiledBuild> {
   const directory = new URL(`wasm/${__PARLEY_BUILD_ID__}/${name}/`, baseUrl).href;
   const importing = import(/* @vite-ignore */ `${directory}parley.mjs`) as Promise<{ default?: unknown }>;
   importing.catch(() => {}); // the wasm file's failure says more, so it is awaited first
-  const module = await compile(`${directory}parley.wasm`, signal);
+  const module = await compile(`${directory}parley.wasm`);
   const script = await importing;
   const stamp = stampOf(module);
   if (stamp !== __PARLEY_BUILD_ID__) {

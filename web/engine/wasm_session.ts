@@ -419,6 +419,11 @@ export class WasmSession {
     this.#exports._parley_destroy(this.#parley);
   }
 
+  /** Ends the threads, which hold on to the memory. For an instance that has failed: nothing of it can be called after. */
+  abandon(): void {
+    this.#exports.PThread?.terminateAllThreads();
+  }
+
   // A memory that grows gives a new buffer. The run instance's never does; the planning instance's may.
   #dataView(): DataView {
     if (this.#view.buffer !== this.#memory.buffer) this.#view = new DataView(this.#memory.buffer);

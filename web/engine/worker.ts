@@ -85,9 +85,9 @@ function sweep(): void {
 }
 
 /** A build that would not start, or no memory for it, is the load's to report. */
-async function check(head: Uint8Array, fileBytes: number, signal: AbortSignal): Promise<void> {
+async function check(head: Uint8Array, fileBytes: number): Promise<void> {
   try {
-    await checkHead(head, fileBytes, loaderSetup(UNTOLD), builds, signal);
+    await checkHead(head, fileBytes, loaderSetup(UNTOLD), builds);
   } catch (error) {
     if (error instanceof ParleyError && isFinal(error)) throw error;
   }
@@ -98,7 +98,7 @@ async function warmUpMeanwhile(): Promise<void> {
   if (!arriving || warmed) return;
   warmed = true;
   try {
-    const build = await firstBuild(loaderSetup(UNTOLD), builds, new AbortController().signal);
+    const build = await firstBuild(loaderSetup(UNTOLD), builds);
     await warmUpBuild(build, () => !arriving, yieldToMessages);
   } catch {
     // The load comes to the same.
@@ -175,7 +175,7 @@ const api: WorkerApi = {
     outcome(async () => {
       // Whoever asks what there is will load some of it: the build travels meanwhile.
       try {
-        prefetchBuild(loaderSetup(UNTOLD), builds, new AbortController().signal);
+        prefetchBuild(loaderSetup(UNTOLD), builds);
       } catch {
         // Loading will say what this browser lacks.
       }
@@ -192,12 +192,15 @@ const api: WorkerApi = {
   load: (call, source, options) =>
     cancellable(call, async (signal) => {
       const given = loaderSetup(options);
-      prefetchBuild(given, builds, signal); // travels while the weights do
+      prefetchBuild(given, builds); // travels while the weights do
       arriving = loaded === null;
       const file = await timed("find model", openSource(call, source, options, signal)).finally(() => {
         arriving = false;
       });
-      loaded = await loadFile(file, given, builds, reporter(call), signal);
+      const running = await loadFile(file, given, builds, reporter(call), signal);
+      if (signal.aborted) running.session.abandon(); // nobody waits for it any more
+      throwIfAborted(signal);
+      loaded = running;
       if (source.kind === "name") {
         const models = await theLibrary();
         loaded.info.notices.push(...models.notices);

@@ -2,7 +2,7 @@
 // its heartbeat. What to do about a death is left to supervisor.ts.
 import * as Comlink from "comlink";
 import type { Outcome, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
-import { fromWire, ParleyError } from "./errors";
+import { fromWire, ParleyError, throwIfAborted } from "./errors";
 import { trustedScript } from "./trusted_script";
 
 const TICK_MS = 1000;
@@ -74,9 +74,13 @@ export class WorkerHandle {
     return this.#ended.signal.aborted;
   }
 
-  /** The value of a call, or its error as an exception; WORKER_CRASHED when the worker dies before the answer. */
-  async call<T>(work: Work<T>): Promise<T> {
+  /**
+   * The value of a call, or its error as an exception; WORKER_CRASHED when the worker dies before the answer. A signal that has
+   * aborted before the worker was ready makes it AbortError, and the worker hears nothing of it.
+   */
+  async call<T>(work: Work<T>, signal?: AbortSignal): Promise<T> {
     await this.#ready;
+    throwIfAborted(signal);
     const outcome = await Promise.race([work(this.#api), this.#death]);
     if (outcome.ok) return outcome.value;
     const error = fromWire(outcome.error);

@@ -111,6 +111,52 @@ describe("loading", () => {
     expect(engine.state).toMatchObject({ state: "ready", info: { id: "one" } });
   });
 
+  test("a worker that dies while another model is looked at is replaced by one with the first", async () => {
+    await engine.load("one");
+    FakeWorker.silent = "prepare";
+    const loading = engine.load("two");
+    await vi.waitFor(() => expect(engine.state.state).toBe("loading"));
+    FakeWorker.last.fail("out of memory");
+    await expect(loading).rejects.toMatchObject({ code: "WORKER_CRASHED" });
+    expect(engine.state).toMatchObject({ state: "ready", info: { id: "one" } });
+    expect(await engine.tokenize("ab")).toEqual([0, 1]);
+    expect(FakeWorker.last.loads).toHaveLength(1);
+  });
+
+  test("what a load took that failed is given back before the first model is loaded again", async () => {
+    await engine.load("one");
+    FakeWorker.silent = "load";
+    const loading = engine.load("two");
+    await vi.waitFor(() => expect(FakeWorker.all[1]?.loads).toHaveLength(1));
+    FakeWorker.silent = null;
+    FakeWorker.all[1]?.answerLoad("OOM");
+    await expect(loading).rejects.toMatchObject({ code: "OOM" });
+    expect(FakeWorker.all.map(({ terminated }) => terminated)).toEqual([true, true, false]);
+    expect(engine.state).toMatchObject({ state: "ready", info: { id: "one" } });
+  });
+
+  test("a signal that aborts before the worker is ready leaves nothing running in it", async () => {
+    const controller = new AbortController();
+    const loading = engine.load("tiny", { signal: controller.signal });
+    while (FakeWorker.all.length === 0) await Promise.resolve();
+    controller.abort();
+    await expect(loading).rejects.toMatchObject({ name: "AbortError" });
+    expect(engine.state.state).toBe("idle");
+    await engine.models.stored(); // the worker has had its turn
+    expect(FakeWorker.last.loads).toEqual([]);
+  });
+
+  test("what needs no model is done again when its worker makes way for another model", async () => {
+    await engine.load("one");
+    FakeWorker.silent = "stored";
+    const stored = engine.models.stored();
+    await vi.waitFor(() => expect(FakeWorker.last.asked).toContain("stored"));
+    FakeWorker.silent = null;
+    await engine.load("two");
+    expect(await stored).toEqual([]);
+    expect(FakeWorker.last.asked).toContain("stored");
+  });
+
   test("without a model, calls say so", async () => {
     await expect(engine.tokenize("a")).rejects.toMatchObject({ code: "NOT_LOADED" });
     await expect(engine.chat.completions.create({ messages })).rejects.toMatchObject({ code: "NOT_LOADED" });
@@ -348,6 +394,38 @@ describe("a worker that fails", () => {
     expect(await engine.tokenize("ab")).toEqual([0, 1]);
   });
 
+  test("R5: restart() while the model is being loaded again begins that anew", async () => {
+    FakeWorker.silent = "load";
+    const first = expect(engine.restart()).rejects.toMatchObject({ code: "WORKER_CRASHED" });
+    await vi.waitFor(() => expect(FakeWorker.all[1]?.loads).toHaveLength(1));
+    FakeWorker.silent = null;
+    await engine.restart();
+    await first;
+    expect(engine.state).toMatchObject({ state: "ready", info: { id: "tiny" } });
+    expect(await engine.tokenize("ab")).toEqual([0, 1]);
+  });
+
+  test("unload() while the model is being loaded again leaves nothing, and no failure", async () => {
+    FakeWorker.silent = "load";
+    FakeWorker.last.fail("gone");
+    await vi.waitFor(() => expect(FakeWorker.all[1]?.loads).toHaveLength(1));
+    await engine.unload();
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    expect(kinds().slice(-2)).toEqual(["restarting", "idle"]);
+    await expect(engine.tokenize("a")).rejects.toMatchObject({ code: "NOT_LOADED" });
+  });
+
+  test("another model waits for one that is being loaded again, and takes its place in a fresh worker", async () => {
+    FakeWorker.last.fail("gone");
+    expect(engine.state.state).toBe("restarting");
+    await engine.load("two");
+    expect(engine.state).toMatchObject({ state: "ready", info: { id: "two" } });
+    const ids = FakeWorker.all.map(({ loads }) =>
+      loads.map((load) => (load as { source: { name: string } }).source.name),
+    );
+    expect(ids).toEqual([["tiny"], ["tiny"], ["two"]]);
+  });
+
   test("kernels that no longer hold: the model is loaded without relaxed SIMD, and the reply is begun again there", async () => {
     const first = FakeWorker.last;
     expect(first.setup?.relaxed).toBe(true);
@@ -448,6 +526,79 @@ describe("two tabs with exclusive engines (D13, D14)", () => {
     expect(first.states).toEqual(["loading", "ready", "elsewhere", "restarting", "ready"]);
     await first.one.dispose();
     await second.one.dispose();
+  });
+
+  test("another model can be asked for while the other tab runs: it alone is loaded when that one is done", async () => {
+    const first = open();
+    const second = open();
+    await first.one.load("tiny");
+    const loading = second.one.load("tiny");
+    await until(() => second.states.includes("elsewhere"));
+    second.one.takeOver();
+    await loading;
+    await until(() => first.states.includes("elsewhere"));
+    const other = first.one.load("other");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    await second.one.dispose();
+    expect((await other).id).toBe("other");
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(first.one.state).toMatchObject({ state: "ready", info: { id: "other" } });
+    expect(first.states.filter((state) => state === "restarting")).toEqual([]);
+    await first.one.dispose();
+  });
+
+  test("a model that was given up does not come back after unload() or dispose(), nor does its tab keep others out", async () => {
+    for (const end of ["unload", "dispose"] as const) {
+      const first = open();
+      const second = open();
+      await first.one.load("tiny");
+      const loading = second.one.load("tiny");
+      await until(() => second.states.includes("elsewhere"));
+      second.one.takeOver();
+      await loading;
+      await until(() => first.states.includes("elsewhere"));
+      await first.one[end]();
+      await second.one.dispose();
+      const third = open();
+      expect((await third.one.load("tiny")).id).toBe("tiny");
+      expect(first.states.at(-1)).toBe("idle");
+      await third.one.dispose();
+      await first.one.dispose();
+    }
+  });
+
+  test("dispose() ends the waiting of a first load", async () => {
+    const first = open();
+    const second = open();
+    await first.one.load("tiny");
+    const loading = second.one.load("tiny");
+    await until(() => second.states.includes("elsewhere"));
+    await second.one.dispose();
+    await expect(loading).rejects.toMatchObject({ code: "DISPOSED" });
+    await first.one.dispose();
+    const third = open();
+    expect((await third.one.load("tiny")).id).toBe("tiny");
+    await third.one.dispose();
+  });
+
+  test("a takeover while another model is looked at ends that, and the model before comes back later", async () => {
+    const first = open();
+    const second = open();
+    await first.one.load("tiny");
+    FakeWorker.silent = "prepare";
+    const switching = expect(first.one.load("two")).rejects.toMatchObject({ code: "NOT_LOADED" });
+    await until(() => first.states.at(-1) === "loading");
+    const loading = second.one.load("tiny");
+    await until(() => second.states.includes("elsewhere"));
+    second.one.takeOver();
+    await loading;
+    await switching;
+    expect(first.one.state.state).toBe("elsewhere");
+    expect(first.states).not.toContain("restarting");
+    await second.one.dispose();
+    await until(() => first.one.state.state === "ready");
+    expect(first.one.state).toMatchObject({ info: { id: "tiny" } });
+    await first.one.dispose();
   });
 
   test("waiting can be cancelled", async () => {

@@ -35,13 +35,17 @@ export class FakeWorker extends EventTarget {
   static beginErrors: ErrorCode[] = [];
   static dieWhileLoading = false;
   static missing = false;
+  static silent: "prepare" | "load" | "stored" | null = null; // calls that get no answer
 
   readonly url: string;
   readonly loads: unknown[] = [];
+  readonly asked: string[] = []; // of calls that need no model
   readonly requests: GenerationRequest[] = [];
   readonly reviews: unknown[] = [];
   readonly cancelled = new Set<number>();
   terminated = false;
+  /** Fails the load that has no answer yet. */
+  answerLoad: (code: ErrorCode) => void = () => {};
   setup: WorkerSetup | null = null;
   #events: MessagePort | null = null;
   readonly #ends: (() => void)[] = [];
@@ -68,6 +72,7 @@ export class FakeWorker extends EventTarget {
     FakeWorker.beginErrors = [];
     FakeWorker.dieWhileLoading = false;
     FakeWorker.missing = false;
+    FakeWorker.silent = null;
   }
 
   static get last(): FakeWorker {
@@ -97,6 +102,7 @@ export class FakeWorker extends EventTarget {
 
   #api(): WorkerApi {
     const ok = async <T>(value: T): Promise<Outcome<T>> => ({ ok: true, value });
+    const never = () => new Promise<never>(() => {});
     const failure = async (code: ErrorCode) => ({
       ok: false as const,
       error: { code, message: `made up: ${code}` },
@@ -109,9 +115,16 @@ export class FakeWorker extends EventTarget {
         void locks?.request(setup.lock, () => new Promise<void>((letGo) => this.#ends.push(letGo)));
       },
       catalog: () => ok([]),
-      prepare: () => (FakeWorker.prepareError === null ? ok(undefined) : failure(FakeWorker.prepareError)),
+      prepare: () => {
+        if (FakeWorker.silent === "prepare") return never();
+        return FakeWorker.prepareError === null ? ok(undefined) : failure(FakeWorker.prepareError);
+      },
       load: (call, source, options) => {
         this.loads.push({ source, options });
+        if (FakeWorker.silent === "load")
+          return new Promise((resolve) => {
+            this.answerLoad = (code) => resolve(failure(code));
+          });
         if (FakeWorker.dieWhileLoading) return new Promise(() => this.fail("out of memory"));
         if (FakeWorker.loadError !== null) return failure(FakeWorker.loadError);
         this.send({ kind: "progress", call, progress: { phase: "load", loaded: 1, total: 2 } });
@@ -152,7 +165,10 @@ export class FakeWorker extends EventTarget {
       detokenize: (ids) => ok(ids.join(" ")),
       countChat: (messages) =>
         ok({ tokens: messages.length, context: 64, dropped: messages.map(() => false) }),
-      stored: () => ok([]),
+      stored: () => {
+        this.asked.push("stored");
+        return FakeWorker.silent === "stored" ? never() : ok([]);
+      },
       verify: () => ok({ ok: true, bad_parts: 0 }),
       export: (id) => ok(new File(["GGUF"], `${id}.gguf`)),
       remove: () => ok(undefined),
