@@ -79,9 +79,9 @@ export function ladder(features: Features, threads: number, forced: BuildName | 
 
 const MAX_THREADS = 8;
 
-/** Half of the processors, where there are more than two; a browser that does not say has one. */
+/** Half of the processors, where there are more than two; a browser that does not say has one. Whole, whatever is wanted. */
 export function chooseThreads(wanted: number, hardwareConcurrency: number | undefined): number {
-  if (wanted > 0) return Math.min(wanted, 64);
+  if (wanted >= 1) return Math.min(Math.floor(wanted), 64);
   const processors = Number.isFinite(hardwareConcurrency)
     ? Math.max(1, Math.floor(hardwareConcurrency ?? 1))
     : 1;

@@ -3,6 +3,7 @@
 import { requestedBuild } from "./builds";
 import type { GenerationRequest, ReviewQuestion, WireFile, WireSource } from "./contract";
 import { ParleyError } from "./errors";
+import { checkAddOptions, checkLoadOptions } from "./load_options";
 import { chatRequest, checkIndex, checkMessages, completionRequest, reviewQuestion } from "./params";
 import {
   chatChunks,
@@ -81,8 +82,8 @@ class ParleyEngine implements Engine {
       remove: (id) => this.#supervisor.call((api) => api.remove(id)),
       storage: () => this.#supervisor.call((api) => api.storage()),
       clear: () => this.#supervisor.call((api) => api.clear()),
-      add: (files, given = {}) =>
-        this.#supervisor.add(wireFiles(files instanceof Blob ? [files] : files), given),
+      add: async (files, given = {}) =>
+        this.#supervisor.add(wireFiles(files instanceof Blob ? [files] : files), checkAddOptions(given)),
     };
   }
 
@@ -95,7 +96,8 @@ class ParleyEngine implements Engine {
   }
 
   async load(source: ModelSource, options: LoadOptions = {}): Promise<ModelInfo> {
-    const loading = this.#inTurn(options.signal, () => this.#supervisor.load(wireSource(source), options));
+    const given = checkLoadOptions(options);
+    const loading = this.#inTurn(given.signal, () => this.#supervisor.load(wireSource(source), given));
     this.#loading = loading.catch(() => {});
     return loading;
   }

@@ -1,5 +1,6 @@
 // From OpenAI's parameters to the core's options: which there are, their types, presets and the seed. Ranges, and what a
 // model allows, are the core's to check.
+import { badArg, unsupported } from "./arguments";
 import type { GenerationRequest, Prompt, ReviewQuestion } from "./contract";
 import { ParleyError } from "./errors";
 import type {
@@ -20,10 +21,6 @@ const OF_COMPLETION = ["prompt", "echo", "special"];
 
 /** The names under which a length is given: with one of them the preset's does not apply. */
 const LENGTHS = ["max_tokens", "max_completion_tokens", "max_new_tokens", "max_length"];
-
-function badArg(name: string, expected: string): never {
-  throw new ParleyError("BAD_ARG", `${name} must be ${expected}.`);
-}
 
 function boolean(params: Fields, name: string): boolean {
   const value = params[name] ?? false;
@@ -64,10 +61,6 @@ const KINDS: Record<Exclude<keyof SamplingParams, "model" | "user" | "n">, Kind>
   retry_repeats: "number",
   ignore_eos: "boolean",
 };
-
-function unsupported(name: string): never {
-  throw new ParleyError("UNSUPPORTED_OPTION", `${name.slice(0, 100)} is not an option that Parley has.`);
-}
 
 function isNumber(value: unknown): value is number {
   return typeof value === "number" && Number.isFinite(value);

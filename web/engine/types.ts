@@ -73,8 +73,8 @@ export interface LoadProgress {
 }
 
 export interface LoadOptions {
-  context?: number; // tokens; the model's own, at most 2,048, when left out
-  threads?: number; // as many as this, where the page is isolated; found out by timing tokens when left out
+  context?: number; // tokens, 8 to the model's own; that, at most 2,048, when left out
+  threads?: number; // 1 to 64: as many as this, where the page is isolated; found out by timing tokens when left out
   quantization?: "q8_0" | "q4_0"; // of a checkpoint, which is converted; what its entry says, or q8_0, when left out
   onProgress?: (progress: LoadProgress) => void;
   signal?: AbortSignal;

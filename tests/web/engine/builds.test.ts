@@ -81,4 +81,10 @@ describe("threads", () => {
     expect(chooseThreads(3, 1)).toBe(3);
     expect(chooseThreads(1000, 8)).toBe(64);
   });
+
+  test("is a whole number, whatever is asked for: one less of it counts down to 0", () => {
+    expect([2.5, 1.5, 0.5, -1, Number.NaN].map((wanted) => chooseThreads(wanted, 8))).toEqual([
+      2, 1, 4, 4, 4,
+    ]);
+  });
 });

@@ -58,6 +58,22 @@ describe("loading", () => {
     expect(kinds()).toEqual(["loading", "loading", "ready"]);
   });
 
+  test("a wrong option is BAD_ARG before anything is fetched, and leaves the engine as it was", async () => {
+    const wrong = { code: "BAD_ARG", message: expect.stringContaining("threads") };
+    await expect(engine.load("tiny", { threads: 2.5 })).rejects.toMatchObject(wrong);
+    expect(FakeWorker.all).toHaveLength(0);
+    expect(states).toEqual([]);
+    await engine.load("tiny");
+    await expect(engine.load("other", { threads: -1 })).rejects.toMatchObject(wrong);
+    expect(engine.state).toMatchObject({ state: "ready", info: { id: "tiny" } });
+    const files = [new File(["GGUF"], "mine.gguf")];
+    const q5 = { quantization: "q5_0" } as never;
+    await expect(engine.models.add(files, q5)).rejects.toMatchObject({ code: "BAD_ARG" });
+    await expect(engine.models.add(files, { threads: 2 } as never)).rejects.toMatchObject({
+      code: "UNSUPPORTED_OPTION",
+    });
+  });
+
   test("a failure is a state and an exception, and the next load starts afresh", async () => {
     FakeWorker.loadError = "HASH_MISMATCH";
     await expect(engine.load("tiny")).rejects.toMatchObject({ code: "HASH_MISMATCH", name: "ParleyError" });
