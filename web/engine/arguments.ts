@@ -22,8 +22,32 @@ export function shown(value: unknown): string {
   return typeof value === "object" && value !== null ? "an object" : String(value);
 }
 
+export function text(value: unknown, name: string): string {
+  return typeof value === "string" ? value : badArg(name, "a text", shown(value));
+}
+
+/** False when left out. */
+export function boolean(params: Record<string, unknown>, name: string): boolean {
+  const value = params[name] ?? false;
+  return typeof value === "boolean" ? value : badArg(name, "true or false", shown(value));
+}
+
 export function wholeNumber(value: unknown, name: string, low: number, high: number): number {
   if (Number.isInteger(value) && (value as number) >= low && (value as number) <= high)
     return value as number;
   badArg(name, `a whole number from ${low} to ${high}`, shown(value));
+}
+
+const MAX_INT32 = 2 ** 31 - 1; // more would wrap on its way into wasm
+
+/** Ids of tokens; the core knows how many there are. */
+export function tokenIds(value: unknown, name: string): number[] {
+  if (!Array.isArray(value)) badArg(name, "a list of token ids", shown(value));
+  for (const [index, id] of value.entries()) wholeNumber(id, `${name}[${index}]`, 0, MAX_INT32);
+  return value;
+}
+
+/** The index of a token; the core knows how many there are. */
+export function tokenIndex(value: unknown): number {
+  return wholeNumber(value, "index", 0, MAX_INT32);
 }

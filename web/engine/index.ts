@@ -1,10 +1,11 @@
 // Parley's library: createEngine() and what it returns, an OpenAI-shaped chat with a model that runs in a Web Worker on
 // the user's own processor. Everything heavy is the worker's; this side queues, supervises and shapes.
+import { badArg, boolean, shown, text, tokenIds, tokenIndex } from "./arguments";
 import { requestedBuild } from "./builds";
 import type { GenerationRequest, ReviewQuestion, WireFile, WireSource } from "./contract";
 import { ParleyError } from "./errors";
 import { checkAddOptions, checkLoadOptions } from "./load_options";
-import { chatRequest, checkIndex, checkMessages, completionRequest, reviewQuestion } from "./params";
+import { chatRequest, checkMessages, completionRequest, reviewQuestion } from "./params";
 import {
   chatChunks,
   completionChunks,
@@ -77,13 +78,16 @@ class ParleyEngine implements Engine {
     this.completions = { create: createCompletion as Engine["completions"]["create"] };
     this.models = {
       stored: () => this.#supervisor.call((api) => api.stored()),
-      verify: (id) => this.#supervisor.call((api) => api.verify(id)),
-      export: (id) => this.#supervisor.call((api) => api.export(id)),
-      remove: (id) => this.#supervisor.call((api) => api.remove(id)),
+      verify: (id) => this.#supervisor.call((api) => api.verify(text(id, "id"))),
+      export: (id) => this.#supervisor.call((api) => api.export(text(id, "id"))),
+      remove: (id) => this.#supervisor.call((api) => api.remove(text(id, "id"))),
       storage: () => this.#supervisor.call((api) => api.storage()),
       clear: () => this.#supervisor.call((api) => api.clear()),
       add: async (files, given = {}) =>
-        this.#supervisor.add(wireFiles(files instanceof Blob ? [files] : files), checkAddOptions(given)),
+        this.#supervisor.add(
+          wireFiles(files) ?? badArg("files", "a file or files", shown(files)),
+          checkAddOptions(given),
+        ),
     };
   }
 
@@ -106,12 +110,16 @@ class ParleyEngine implements Engine {
     return this.#inTurn(undefined, async () => this.#supervisor.unload());
   }
 
-  async tokenize(text: string, { special = false }: { special?: boolean } = {}): Promise<number[]> {
-    return this.#callLoaded((api) => api.tokenize(text, special));
+  async tokenize(input: string, options: { special?: boolean } = {}): Promise<number[]> {
+    const given = text(input, "text");
+    const special = boolean(options, "special");
+    return this.#callLoaded((api) => api.tokenize(given, special));
   }
 
-  async detokenize(ids: number[], { skipSpecial = false }: { skipSpecial?: boolean } = {}): Promise<string> {
-    return this.#callLoaded((api) => api.detokenize(ids, skipSpecial));
+  async detokenize(ids: number[], options: { skipSpecial?: boolean } = {}): Promise<string> {
+    const given = tokenIds(ids, "ids");
+    const skipSpecial = boolean(options, "skipSpecial");
+    return this.#callLoaded((api) => api.detokenize(given, skipSpecial));
   }
 
   async countTokens(
@@ -131,19 +139,19 @@ class ParleyEngine implements Engine {
 
   alternatives(request: ReviewRequest, index: number, options: RequestOptions = {}): Promise<Alternatives> {
     return this.#review(request, options, (api, call, question) =>
-      api.alternatives(call, question, checkIndex(index)),
+      api.alternatives(call, question, tokenIndex(index)),
     );
   }
 
   attention(request: ReviewRequest, index: number, options: RequestOptions = {}): Promise<Attention> {
     return this.#review(request, options, (api, call, question) =>
-      api.attention(call, question, checkIndex(index)),
+      api.attention(call, question, tokenIndex(index)),
     );
   }
 
   layers(request: ReviewRequest, index: number, options: RequestOptions = {}): Promise<LayerState[]> {
     return this.#review(request, options, (api, call, question) =>
-      api.layers(call, question, checkIndex(index)),
+      api.layers(call, question, tokenIndex(index)),
     );
   }
 
@@ -261,15 +269,17 @@ class ParleyEngine implements Engine {
 function wireSource(source: ModelSource): WireSource {
   if (typeof source === "string") return { kind: "name", name: source };
   if (source instanceof URL) return { kind: "name", name: source.href };
-  if (source instanceof Blob) return { kind: "files", files: wireFiles([source]) };
-  if (Array.isArray(source) && source.length > 0 && source.every((file) => file instanceof Blob)) {
-    return { kind: "files", files: wireFiles(source) };
-  }
-  throw new ParleyError("BAD_ARG", "A model is a catalog id, hf:owner/name, an address, a file or files.");
+  const files = wireFiles(source);
+  if (files === null)
+    badArg("model", "a catalog id, hf:owner/name, an address, a file or files", shown(source));
+  return { kind: "files", files };
 }
 
-function wireFiles(files: readonly Blob[]): WireFile[] {
-  return files.map((blob) => {
+/** Null where something else was given. */
+function wireFiles(given: Blob | readonly Blob[]): WireFile[] | null {
+  const blobs: readonly unknown[] = Array.isArray(given) ? given : [given];
+  if (blobs.length === 0 || !blobs.every((blob) => blob instanceof Blob)) return null;
+  return blobs.map((blob) => {
     const name = "name" in blob && typeof blob.name === "string" ? blob.name : "model.gguf";
     return { blob, name };
   });

@@ -1,6 +1,6 @@
 // From OpenAI's parameters to the core's options: which there are, their types, presets and the seed. Ranges, and what a
 // model allows, are the core's to check.
-import { badArg, unsupported } from "./arguments";
+import { badArg, boolean, shown, text, tokenIds, unsupported } from "./arguments";
 import type { GenerationRequest, Prompt, ReviewQuestion } from "./contract";
 import { ParleyError } from "./errors";
 import type {
@@ -21,17 +21,6 @@ const OF_COMPLETION = ["prompt", "echo", "special"];
 
 /** The names under which a length is given: with one of them the preset's does not apply. */
 const LENGTHS = ["max_tokens", "max_completion_tokens", "max_new_tokens", "max_length"];
-
-function boolean(params: Fields, name: string): boolean {
-  const value = params[name] ?? false;
-  if (typeof value !== "boolean") badArg(name, "true or false");
-  return value;
-}
-
-function text(value: unknown, name: string): string {
-  if (typeof value !== "string") badArg(name, "a text");
-  return value;
-}
 
 type Kind = "number" | "boolean" | "texts" | "numbers" | "biases";
 
@@ -209,8 +198,8 @@ export function reviewQuestion(request: ReviewRequest, info: ModelInfo): ReviewQ
     return { subject, options: options(fields, [...SHARED, ...OF_REVIEW], {}) };
   }
   const { reply } = fields;
-  const isIds = Array.isArray(reply) && reply.every(isNumber);
-  if (typeof reply !== "string" && !isIds) badArg("reply", "a text or a list of token ids");
+  if (typeof reply !== "string" && !Array.isArray(reply))
+    badArg("reply", "a text or a list of token ids", shown(reply));
   const completes = "prompt" in fields;
   const prompt: Prompt = completes
     ? { kind: "completion", text: text(fields.prompt, "prompt"), special: boolean(fields, "special") }
@@ -220,12 +209,7 @@ export function reviewQuestion(request: ReviewRequest, info: ModelInfo): ReviewQ
         chatFormat: text(fields.chat_format ?? "", "chat_format"),
       };
   return {
-    subject: { kind: "reply", prompt, reply: reply as string | number[] },
+    subject: { kind: "reply", prompt, reply: typeof reply === "string" ? reply : tokenIds(reply, "reply") },
     options: options(fields, [...SHARED, ...OF_REVIEW], completes ? {} : info.preset),
   };
-}
-
-/** The index of a token; the core knows how many there are. */
-export function checkIndex(index: number): number {
-  return Number.isSafeInteger(index) && index >= 0 ? index : badArg("index", "a whole number, 0 or more");
 }

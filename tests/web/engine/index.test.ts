@@ -190,6 +190,61 @@ describe("loading", () => {
   });
 });
 
+describe("arguments that are none", () => {
+  beforeEach(() => engine.load("tiny"));
+
+  test.each([
+    [null, "ids must be a list of token ids, not null."],
+    [5, "ids must be a list of token ids, not 5."],
+    ["5", 'ids must be a list of token ids, not "5".'],
+    [[1, 2 ** 32 + 5], "ids[1] must be a whole number from 0 to 2147483647, not 4294967301."],
+    [[0.5], "ids[0] must be a whole number from 0 to 2147483647, not 0.5."],
+    [[-1], "ids[0] must be a whole number from 0 to 2147483647, not -1."],
+    [["7"], 'ids[0] must be a whole number from 0 to 2147483647, not "7".'],
+    [new Array(1), "ids[0] must be a whole number from 0 to 2147483647, not undefined."],
+  ])("detokenize(%j) is BAD_ARG with the value", async (ids, message) => {
+    await expect(engine.detokenize(ids as number[])).rejects.toMatchObject({ code: "BAD_ARG", message });
+  });
+
+  test("the ids of a reply that is looked at likewise", async () => {
+    for (const reply of [[0.5], [2 ** 32 + 5], [-1], new Array(1)]) {
+      await expect(engine.review({ messages, reply })).rejects.toMatchObject({
+        code: "BAD_ARG",
+        message: expect.stringContaining("reply[0] must be a whole number"),
+      });
+    }
+    await expect(engine.alternatives({ text: "a" }, 2 ** 32)).rejects.toMatchObject({
+      code: "BAD_ARG",
+      message: expect.stringContaining("index must be a whole number"),
+    });
+    expect(FakeWorker.last.reviews).toEqual([]);
+  });
+
+  test("so is what should be a text, a switch or a file", async () => {
+    const wrong: [name: string, call: () => Promise<unknown>][] = [
+      ["text", () => engine.tokenize(null as never)],
+      ["text", () => engine.tokenize(5 as never)],
+      ["special", () => engine.tokenize("a", { special: "yes" as never })],
+      ["skipSpecial", () => engine.detokenize([1], { skipSpecial: 1 as never })],
+      ["id", () => engine.models.verify(null as never)],
+      ["id", () => engine.models.export({} as never)],
+      ["id", () => engine.models.remove(5 as never)],
+      ["files", () => engine.models.add(null as never)],
+      ["files", () => engine.models.add([])],
+      ["files", () => engine.models.add(["model.gguf"] as never)],
+      ["model", () => engine.load(null as never)],
+    ];
+    for (const [name, call] of wrong) {
+      await expect(call(), `${name}: ${call}`).rejects.toMatchObject({
+        code: "BAD_ARG",
+        message: expect.stringContaining(name),
+      });
+    }
+    expect(FakeWorker.all).toHaveLength(1);
+    expect(engine.state.state).toBe("ready");
+  });
+});
+
 describe("chat", () => {
   beforeEach(async () => {
     await engine.load("tiny");
