@@ -92,6 +92,7 @@ Status Open(Parley* parley) {
   parley->loader.reset();
   if (!engine.ok()) return std::move(engine).TakeError();
   TRY(UseModel(parley, (*engine)->session_model()));
+  parley->style = parley->model.style;
   parley->alternatives.reserve(20);  // the most that top_logprobs asks for
   parley->engine = std::move(*engine);
   return SetResult(parley, EngineToJson(*parley->engine));
@@ -99,10 +100,19 @@ Status Open(Parley* parley) {
 
 Status SetFormat(Parley* parley, std::string_view id) {
   TRY(NeedEngine(parley));
-  SessionModel model = parley->engine->session_model();
+  ChatStyle style = parley->engine->session_model().style;
   if (!id.empty()) {
-    TRY_ASSIGN(model.style.format, ParseChatFormat(id));
+    TRY_ASSIGN(style.format, ParseChatFormat(id));
   }
+  parley->style = std::move(style);
+  return {};
+}
+
+// A session has one format: a chat of another begins in a new one, with an empty cache.
+Status UseStyle(Parley* parley) {
+  if (parley->style.format == parley->model.style.format) return {};
+  SessionModel model = parley->model;
+  model.style = parley->style;
   return UseModel(parley, model);
 }
 
@@ -125,11 +135,12 @@ Status DescribeBegin(Parley* parley, bool chat) {
 Status BeginChat(Parley* parley) {
   TRY(NeedEngine(parley));
   TRY(NeedMemoryForText(parley->message_bytes, parley->longest_message));
+  TRY(UseStyle(parley));
   TRY(parley->session->BeginChat(MessageViews(parley), parley->options));
   return DescribeBegin(parley, true);
 }
 
-// What BeginChat would prefill.
+// What BeginChat would prefill. A reply that is being written goes on.
 Status CountChat(Parley* parley) {
   TRY(NeedEngine(parley));
   TRY(NeedMemoryForText(parley->message_bytes, parley->longest_message));
@@ -138,7 +149,7 @@ Status CountChat(Parley* parley) {
   const uint32_t context = model.model->context();
   const PromptBudget budget = PromptBudgetOf(context, parley->options);
   TRY_ASSIGN(const EncodedChat chat,
-             EncodeChat(model.style, *model.tokenizer, model.eos_id, MessageViews(parley),
+             EncodeChat(parley->style, *model.tokenizer, model.eos_id, MessageViews(parley),
                         budget.limit - begin_tokens, budget.target));
   JsonWriter json;
   json.BeginObject();

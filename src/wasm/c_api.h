@@ -110,7 +110,8 @@ int32_t parley_set_option(Parley* parley, const char* name, uint32_t name_size, 
 int32_t parley_clear_messages(Parley* parley);
 int32_t parley_add_message(Parley* parley, const char* role, uint32_t role_size, const char* text,
                            uint32_t text_size, int32_t pinned);
-// "" restores the model's own format.
+// Of the chats that are begun or counted next; "" is the model's own. A reply that runs goes on in
+// its own.
 int32_t parley_set_chat_format(Parley* parley, const char* id, uint32_t id_size);
 // Result: {"options": {...}, "dropped": [bool], "prompt_ids": [id]} as JSON: resolved options with
 // the seed, by message whether it was left out to fit (empty for a completion), and the prompt as

@@ -43,8 +43,9 @@ struct Converting {
 struct Parley {
   std::unique_ptr<parley::Loader> loader;
   std::unique_ptr<parley::Engine> engine;
-  parley::SessionModel model;  // the engine's, with the chat format in use
+  parley::SessionModel model;  // the engine's, with the chat format of the session
   std::unique_ptr<parley::Session> session;
+  parley::ChatStyle style;  // of the chat that is begun or counted next
   parley::GenerationOptions options;
   std::vector<parley::StoredMessage> messages;
   uint64_t message_bytes = 0;    // of all together

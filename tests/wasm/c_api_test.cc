@@ -196,6 +196,21 @@ TEST_CASE("a chat has roles, a count, and alternatives when asked for") {
     REQUIRE(parley_count_chat(core) == 0);
     CHECK(core.Json()["tokens"] == 4);
   }
+  SECTION("a count between the steps of a reply, in another format and with other options") {
+    const std::vector<int32_t> rest = core.Finish();
+    REQUIRE(parley_begin_chat(core) == 0);
+    event = parley_next(core);
+    while (event->kind == PARLEY_PREFILL) event = parley_next(core);
+    REQUIRE(core.Format("eos_turns") == 0);
+    REQUIRE(parley_clear_options(core) == 0);
+    REQUIRE(parley_count_chat(core) == 0);
+    CHECK(core.Json()["tokens"] == 3);
+    CHECK(core.Finish() == rest);
+    core.SetGreedy();
+    REQUIRE(parley_begin_chat(core) == 0);
+    CHECK(core.Json()["prompt_ids"].size() == 3);
+    CHECK(core.Finish().size() == 8);
+  }
   SECTION("messages can be cleared") {
     REQUIRE(parley_clear_messages(core) == 0);
     CHECK(parley_begin_chat(core) == Failed(Code::kBadArg));

@@ -14,6 +14,7 @@ import type {
   Review,
   StorageState,
   StoredModel,
+  TokenCount,
   TokenLogprob,
 } from "./types";
 
@@ -40,9 +41,13 @@ export interface WireLoadOptions {
   quantization: "q8_0" | "q4_0" | null; // null: what the model's entry says
 }
 
-export type Prompt =
-  | { kind: "chat"; messages: ChatMessage[]; chatFormat: string }
-  | { kind: "completion"; text: string; special: boolean };
+export interface ChatPrompt {
+  kind: "chat";
+  messages: ChatMessage[];
+  chatFormat: string; // "": the model's own
+}
+
+export type Prompt = ChatPrompt | { kind: "completion"; text: string; special: boolean };
 
 export interface GenerationRequest {
   prompt: Prompt;
@@ -99,9 +104,8 @@ export interface WorkerApi {
   layers(call: number, question: ReviewQuestion, index: number): Promise<Outcome<LayerState[]>>;
   tokenize(text: string, special: boolean): Promise<Outcome<number[]>>;
   detokenize(ids: number[], skipSpecial: boolean): Promise<Outcome<string>>;
-  countChat(
-    messages: ChatMessage[],
-  ): Promise<Outcome<{ tokens: number; context: number; dropped: boolean[] }>>;
+  /** What a generation of the same would begin with. */
+  countChat(prompt: ChatPrompt, options: GenerationRequest["options"]): Promise<Outcome<TokenCount>>;
   stored(): Promise<Outcome<StoredModel[]>>;
   verify(id: string): Promise<Outcome<{ ok: boolean; bad_parts: number }>>;
   /** The stored model's GGUF file. */

@@ -1,8 +1,8 @@
 // One reply in the worker: steps the session, yields to the message queue between steps so that a cancel is seen before
 // the next one, decodes bytes to text, and sends events. Queueing and OpenAI's shapes are the page's side's.
-import type { Begun, Counts, GenerationRequest, WorkerEvent } from "./contract";
+import type { Begun, ChatPrompt, Counts, GenerationRequest, WorkerEvent } from "./contract";
 import { toWire } from "./errors";
-import type { TokenLogprob } from "./types";
+import type { TokenCount, TokenLogprob } from "./types";
 import type { SessionEvent, WasmSession } from "./wasm_session";
 
 /** Waits until the messages that have arrived are handled. Timers would wait four milliseconds. */
@@ -17,15 +17,36 @@ export function makeYield(): () => Promise<void> {
     });
 }
 
-export function begin(session: WasmSession, request: GenerationRequest): Begun {
-  const { prompt } = request;
-  session.setOptions(request.options);
-  if (prompt.kind === "completion") return session.beginCompletion(prompt.text, prompt.special) as Begun;
-  session.setChatFormat(prompt.chatFormat);
-  session.setMessages(
-    prompt.messages.map(({ role, content, pinned }) => ({ role, content, pinned: pinned === true })),
-  );
+export function begin(session: WasmSession, { prompt, options }: GenerationRequest): Begun {
+  if (prompt.kind === "completion") {
+    session.setOptions(options);
+    return session.beginCompletion(prompt.text, prompt.special) as Begun;
+  }
+  setChat(session, prompt, options);
   return session.beginChat() as Begun;
+}
+
+/** What a reply would begin with; it may be asked between the steps of another. */
+export function countChat(
+  session: WasmSession,
+  prompt: ChatPrompt,
+  options: GenerationRequest["options"],
+): TokenCount {
+  setChat(session, prompt, options);
+  return session.countChat() as TokenCount;
+}
+
+/** A chat, and all that decides what of it fits. */
+function setChat(
+  session: WasmSession,
+  { messages, chatFormat }: ChatPrompt,
+  options: GenerationRequest["options"],
+): void {
+  session.setOptions(options);
+  session.setChatFormat(chatFormat);
+  session.setMessages(
+    messages.map(({ role, content, pinned }) => ({ role, content, pinned: pinned === true })),
+  );
 }
 
 const nothing: Counts = {

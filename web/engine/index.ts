@@ -5,7 +5,7 @@ import { requestedBuild } from "./builds";
 import type { GenerationRequest, ReviewQuestion, WireFile, WireSource } from "./contract";
 import { ParleyError } from "./errors";
 import { checkAddOptions, checkLoadOptions } from "./load_options";
-import { chatRequest, checkMessages, completionRequest, reviewQuestion } from "./params";
+import { chatRequest, completionRequest, reviewQuestion } from "./params";
 import {
   chatChunks,
   completionChunks,
@@ -28,6 +28,7 @@ import type {
   ChatParams,
   Completion,
   CompletionParams,
+  CountParams,
   Engine,
   EngineOptions,
   EngineState,
@@ -39,6 +40,7 @@ import type {
   Review,
   ReviewOptions,
   ReviewRequest,
+  TokenCount,
 } from "./types";
 import type { Work, WorkerHandle } from "./worker_handle";
 import { defaultBaseUrl, workerScript } from "./worker_url";
@@ -122,15 +124,15 @@ class ParleyEngine implements Engine {
     return this.#callLoaded((api) => api.detokenize(given, skipSpecial));
   }
 
-  async countTokens(
-    input: string | ChatMessage[],
-  ): Promise<{ tokens: number; context: number; dropped: boolean[] }> {
-    if (typeof input !== "string") {
-      const messages = checkMessages(input);
-      return this.#callLoaded((api) => api.countChat(messages));
+  async countTokens(input: string | ChatMessage[], params: CountParams = {}): Promise<TokenCount> {
+    if (typeof input === "string") {
+      const ids = await this.tokenize(input);
+      return { tokens: ids.length, context: this.#supervisor.info?.context ?? 0, dropped: [] };
     }
-    const ids = await this.tokenize(input);
-    return { tokens: ids.length, context: this.#supervisor.info?.context ?? 0, dropped: [] };
+    return this.#callLoaded((api, info) => {
+      const { prompt, options } = chatRequest({ ...params, messages: input }, info);
+      return api.countChat(prompt, options);
+    });
   }
 
   review(request: ReviewRequest, options: ReviewOptions = {}): Promise<Review> {
@@ -259,10 +261,12 @@ class ParleyEngine implements Engine {
   }
 
   /** Short calls between the steps of a reply: they wait for a load, not for replies. */
-  async #callLoaded<T>(work: Work<T>): Promise<T> {
+  async #callLoaded<T>(
+    work: (api: Parameters<Work<T>>[0], info: ModelInfo) => ReturnType<Work<T>>,
+  ): Promise<T> {
     await this.#loading;
-    const { handle } = await this.#supervisor.loaded();
-    return handle.call(work);
+    const { handle, info } = await this.#supervisor.loaded();
+    return handle.call((api) => work(api, info));
   }
 }
 

@@ -1,7 +1,7 @@
 // From OpenAI's parameters to the core's options: which there are, their types, presets and the seed. Ranges, and what a
 // model allows, are the core's to check.
 import { badArg, boolean, shown, text, tokenIds, unsupported } from "./arguments";
-import type { GenerationRequest, Prompt, ReviewQuestion } from "./contract";
+import type { ChatPrompt, GenerationRequest, Prompt, ReviewQuestion } from "./contract";
 import { ParleyError } from "./errors";
 import type {
   ChatMessage,
@@ -161,7 +161,7 @@ export function checkMessages(value: unknown): ChatMessage[] {
   });
 }
 
-export function chatRequest(params: ChatParams, info: ModelInfo): GenerationRequest {
+export function chatRequest(params: ChatParams, info: ModelInfo): GenerationRequest & { prompt: ChatPrompt } {
   const fields = { ...params } as Fields;
   checkShared(fields, info);
   const messages = checkMessages(fields.messages);

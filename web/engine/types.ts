@@ -169,6 +169,15 @@ export interface ChatParams extends SamplingParams {
   stream_options?: { include_usage?: boolean };
 }
 
+/** What a chat is asked with beside its messages: how long its reply may be and its format decide what fits. */
+export type CountParams = Omit<ChatParams, "messages">;
+
+export interface TokenCount {
+  tokens: number;
+  context: number;
+  dropped: boolean[]; // by message: left out to fit
+}
+
 export interface CompletionParams extends SamplingParams {
   prompt: string;
   echo?: boolean;
@@ -405,9 +414,11 @@ export interface Engine {
   };
   tokenize(text: string, options?: { special?: boolean }): Promise<number[]>;
   detokenize(ids: number[], options?: { skipSpecial?: boolean }): Promise<string>;
-  countTokens(
-    input: string | ChatMessage[],
-  ): Promise<{ tokens: number; context: number; dropped: boolean[] }>;
+  /**
+   * Of a text: its tokens. Of messages: what chat.completions.create() of the same messages and params would read, and
+   * which of them it would leave out. CONTEXT_FULL where it would not begin.
+   */
+  countTokens(input: string | ChatMessage[], params?: CountParams): Promise<TokenCount>;
   /** How likely the model finds each token of a reply or of any text. */
   review(request: ReviewRequest, options?: ReviewOptions): Promise<Review>;
   /** What there was to choose from where token `index` of review() stands; one more than the last is what comes next. */

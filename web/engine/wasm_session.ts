@@ -214,7 +214,7 @@ export class WasmSession {
     }
   }
 
-  /** "" is the model's own format. A change empties the cache, so none is made when it is the same. */
+  /** "" is the model's own format. For what is begun or counted next; a reply that runs goes on in its own. */
   setChatFormat(id: string): void {
     if (id === this.#chatFormat) return;
     this.#withText(id, (pointer, bytes) =>

@@ -4,7 +4,7 @@ import * as Comlink from "comlink";
 import type { Outcome, WireLoadOptions, WireSource, WorkerApi, WorkerEvent, WorkerSetup } from "./contract";
 import { converter } from "./convert";
 import { ParleyError, throwIfAborted, toWire } from "./errors";
-import { begin, makeYield, run } from "./generation";
+import { begin, countChat, makeYield, run } from "./generation";
 import {
   BuildCache,
   checkFile,
@@ -248,14 +248,7 @@ const api: WorkerApi = {
 
   detokenize: (ids, skipSpecial) => outcome(() => theSession().detokenize(ids, skipSpecial)),
 
-  countChat: (messages) =>
-    outcome(() => {
-      const session = theSession();
-      session.setMessages(
-        messages.map(({ role, content, pinned }) => ({ role, content, pinned: pinned === true })),
-      );
-      return session.countChat() as { tokens: number; context: number; dropped: boolean[] };
-    }),
+  countChat: (prompt, options) => outcome(() => countChat(theSession(), prompt, options)),
 
   stored: () => outcome(async () => (await theLibrary()).stored()),
   verify: (id) => outcome(async () => (await theLibrary()).verify(id)),

@@ -11,6 +11,7 @@ import type {
   ChatParams,
   Completion,
   CompletionParams,
+  CountParams,
   Engine,
   EngineState,
   LayerState,
@@ -24,6 +25,7 @@ import type {
   SamplerStep,
   StorageState,
   StoredModel,
+  TokenCount,
 } from "../../../web/engine/types";
 import { ADDED, downloading, fakeEntry, fakeInfo, MODEL_BYTES, MORE } from "./fake_models";
 
@@ -78,6 +80,7 @@ export class FakeEngine implements Engine {
   state: EngineState = { state: "idle" };
   readonly requests: ChatParams[] = [];
   readonly completed: CompletionParams[] = [];
+  readonly counted: CountParams[] = [];
   readonly loaded: unknown[] = [];
   private readonly info: ModelInfo;
 
@@ -213,7 +216,7 @@ export class FakeEngine implements Engine {
             threads: this.info.threads,
           },
           context: { used: Math.min(used, this.info.context), total: this.info.context },
-          dropped_messages: this.dropped(params.messages),
+          dropped_messages: this.dropped(params.messages, params.max_tokens),
           prompt_ids: [],
           ids: pieces.map((_, index) => index),
         },
@@ -223,10 +226,11 @@ export class FakeEngine implements Engine {
     }
   }
 
-  private dropped(messages: readonly ChatMessage[]): boolean[] {
+  private dropped(messages: readonly ChatMessage[], maxTokens = this.info.context): boolean[] {
     const flags = messages.map(() => false);
     let tokens = tokensOf(messages);
-    for (let first = 0; first + 1 < messages.length && tokens > this.info.context * 0.75; first += 2) {
+    const limit = this.info.context - Math.min(maxTokens, this.info.context / 4);
+    for (let first = 0; first + 1 < messages.length && tokens > limit; first += 2) {
       if (messages[first]?.pinned === true) continue;
       flags.fill(true, first, first + 2);
       tokens -= tokensOf(messages.slice(first, first + 2)) - 1;
@@ -299,9 +303,10 @@ export class FakeEngine implements Engine {
     return "";
   }
 
-  async countTokens(input: string | ChatMessage[]) {
+  async countTokens(input: string | ChatMessage[], params: CountParams = {}): Promise<TokenCount> {
+    this.counted.push(params);
     const messages = typeof input === "string" ? [{ role: "user" as const, content: input }] : input;
-    const dropped = this.dropped(messages);
+    const dropped = this.dropped(messages, params.max_tokens);
     if (tokensOf(messages.slice(-1)) > this.info.context)
       throw new FakeError("CONTEXT_FULL", "the last message needs more tokens than are available");
     const tokens = tokensOf(messages.filter((_, index) => !dropped[index]));

@@ -190,6 +190,46 @@ describe("loading", () => {
   });
 });
 
+describe("a count", () => {
+  const settings = { max_tokens: 30, chat_format: "eos_turns", seed: 5 };
+
+  test("asks for what a reply to the same would be asked with: params, format and the model's preset", async () => {
+    FakeWorker.preset = { temperature: 0.7, max_tokens: 40 };
+    await engine.load("tiny");
+    for (const params of [settings, { seed: 5 }]) {
+      await engine.countTokens(messages, params);
+      await engine.chat.completions.create({ ...params, messages });
+    }
+    const { requests, counted } = FakeWorker.last;
+    expect(counted).toEqual(requests);
+    expect(counted[0]?.options).toContainEqual(["max_tokens", "30"]);
+    expect(counted[1]?.options).toContainEqual(["max_tokens", "40"]);
+  });
+
+  test("is the same after a restart of the worker", async () => {
+    await engine.load("tiny");
+    const before = await engine.countTokens(messages, settings);
+    const { counted } = FakeWorker.last;
+    await engine.restart();
+    expect(await engine.countTokens(messages, settings)).toEqual(before);
+    expect(FakeWorker.all).toHaveLength(2);
+    expect(FakeWorker.last.counted).toEqual(counted);
+  });
+
+  test("takes no params but those of a chat", async () => {
+    await engine.load("tiny");
+    for (const [params, code] of [
+      [{ max_tokens: "9" }, "BAD_ARG"],
+      [{ chat_format: 5 }, "BAD_ARG"],
+      [{ tools: [] }, "UNSUPPORTED_OPTION"],
+    ]) {
+      await expect(engine.countTokens(messages, params as never)).rejects.toMatchObject({ code });
+    }
+    await expect(engine.countTokens(null as never)).rejects.toMatchObject({ code: "BAD_ARG" });
+    expect(FakeWorker.last.counted).toEqual([]);
+  });
+});
+
 describe("arguments that are none", () => {
   beforeEach(() => engine.load("tiny"));
 

@@ -18,6 +18,8 @@ export interface FakeError {
   offset?: number;
 }
 
+const CONTEXT = 64; // tokens
+
 export class FakeCore {
   readonly memory = new WebAssembly.Memory({ initial: 64, maximum: 64 });
   readonly live = new Set<number>(); // pointers not released
@@ -75,17 +77,31 @@ export class FakeCore {
     _parley_convert_weights: (_, name, nameBytes, fileBytes) =>
       this.#call("convert_weights", this.#text(name, nameBytes), fileBytes),
     _parley_convert_next: () => this.#convertNext(),
-    _parley_clear_options: () => this.#call("clear_options"),
-    _parley_set_option: (_, name, nameBytes, value, valueBytes) =>
-      this.#call("set_option", this.#text(name, nameBytes), this.#text(value, valueBytes)),
-    _parley_clear_messages: () => this.#call("clear_messages"),
-    _parley_add_message: (_, role, roleBytes, text, bytes, pinned) =>
-      this.#call("add_message", this.#text(role, roleBytes), this.#text(text, bytes), pinned),
-    _parley_set_chat_format: (_, id, bytes) => this.#call("set_chat_format", this.#text(id, bytes)),
+    _parley_clear_options: () => {
+      this.#maxTokens = CONTEXT;
+      return this.#call("clear_options");
+    },
+    _parley_set_option: (_, name, nameBytes, value, valueBytes) => {
+      if (this.#text(name, nameBytes) === "max_tokens")
+        this.#maxTokens = Number(this.#text(value, valueBytes));
+      return this.#call("set_option", this.#text(name, nameBytes), this.#text(value, valueBytes));
+    },
+    _parley_clear_messages: () => {
+      this.#lengths = [];
+      return this.#call("clear_messages");
+    },
+    _parley_add_message: (_, role, roleBytes, text, bytes, pinned) => {
+      this.#lengths.push(this.#text(text, bytes).length);
+      return this.#call("add_message", this.#text(role, roleBytes), this.#text(text, bytes), pinned);
+    },
+    _parley_set_chat_format: (_, id, bytes) => {
+      this.#format = this.#text(id, bytes);
+      return this.#call("set_chat_format", this.#format);
+    },
     _parley_begin_chat: () => this.#call("begin_chat"),
     _parley_begin_completion: (_, prompt, bytes, special) =>
       this.#call("begin_completion", this.#text(prompt, bytes), special),
-    _parley_count_chat: () => this.#call("count_chat"),
+    _parley_count_chat: () => this.#countChat(),
     _parley_next: () => this.#next(),
     _parley_cancel: () => {
       this.#cancelled = true;
@@ -121,6 +137,27 @@ export class FakeCore {
 
   setResult(value: unknown): void {
     this.result = new TextEncoder().encode(JSON.stringify(value));
+  }
+
+  #maxTokens = CONTEXT;
+  #lengths: number[] = [];
+  #format = "";
+
+  /**
+   * A token a character, and one for each message under the model's own format, two under another; the reply's room is the
+   * core's. The oldest messages go first.
+   */
+  #countChat(): number {
+    const limit = CONTEXT - Math.min(this.#maxTokens, CONTEXT / 4);
+    const sizes = this.#lengths.map((length) => length + (this.#format === "" ? 1 : 2));
+    const dropped = sizes.map(() => false);
+    let tokens = sizes.reduce((sum, size) => sum + size, 0);
+    for (let first = 0; tokens > limit; first++) {
+      dropped[first] = true;
+      tokens -= sizes[first] ?? tokens;
+    }
+    this.setResult({ tokens, context: CONTEXT, dropped });
+    return this.#call("count_chat");
   }
 
   get #view(): DataView {

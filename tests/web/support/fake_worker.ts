@@ -9,7 +9,7 @@ import type {
   WorkerSetup,
 } from "../../../web/engine/contract";
 import type { ErrorCode } from "../../../web/engine/errors";
-import type { Alternatives, ModelInfo } from "../../../web/engine/types";
+import type { Alternatives, ModelInfo, ModelPreset } from "../../../web/engine/types";
 
 export const counts = {
   prompt_tokens: 5,
@@ -33,6 +33,7 @@ export class FakeWorker extends EventTarget {
   static loadError: ErrorCode | null = null;
   static prepareError: ErrorCode | null = null;
   static beginErrors: ErrorCode[] = [];
+  static preset: ModelPreset = {};
   static dieWhileLoading = false;
   static missing = false;
   static silent: "prepare" | "load" | "stored" | null = null; // calls that get no answer
@@ -41,6 +42,7 @@ export class FakeWorker extends EventTarget {
   readonly loads: unknown[] = [];
   readonly asked: string[] = []; // of calls that need no model
   readonly requests: GenerationRequest[] = [];
+  readonly counted: GenerationRequest[] = [];
   readonly reviews: unknown[] = [];
   readonly cancelled = new Set<number>();
   terminated = false;
@@ -70,6 +72,7 @@ export class FakeWorker extends EventTarget {
     FakeWorker.loadError = null;
     FakeWorker.prepareError = null;
     FakeWorker.beginErrors = [];
+    FakeWorker.preset = {};
     FakeWorker.dieWhileLoading = false;
     FakeWorker.missing = false;
     FakeWorker.silent = null;
@@ -129,7 +132,7 @@ export class FakeWorker extends EventTarget {
         if (FakeWorker.loadError !== null) return failure(FakeWorker.loadError);
         this.send({ kind: "progress", call, progress: { phase: "load", loaded: 1, total: 2 } });
         const id = source.kind === "name" ? source.name : "file";
-        return ok({ id, preset: {}, context: 64, notices: [] } as unknown as ModelInfo);
+        return ok({ id, preset: FakeWorker.preset, context: 64, notices: [] } as unknown as ModelInfo);
       },
       begin: async (call, request) => {
         this.requests.push(request);
@@ -163,8 +166,11 @@ export class FakeWorker extends EventTarget {
       },
       tokenize: (text) => ok(Array.from(text, (_, index) => index)),
       detokenize: (ids) => ok(ids.join(" ")),
-      countChat: (messages) =>
-        ok({ tokens: messages.length, context: 64, dropped: messages.map(() => false) }),
+      countChat: (prompt, options) => {
+        this.counted.push({ prompt, options, logprobs: false });
+        const { messages } = prompt;
+        return ok({ tokens: messages.length, context: 64, dropped: messages.map(() => false) });
+      },
       stored: () => {
         this.asked.push("stored");
         return FakeWorker.silent === "stored" ? never() : ok([]);

@@ -4,6 +4,8 @@
 import { batch, effect, type Signal, signal } from "@preact/signals";
 import type { Engine } from "../../engine/types";
 import { failureFrom, type ModelState } from "./model";
+import type { PreferencesState } from "./preferences";
+import { chatParams } from "./scenarios";
 import type { Thread } from "./thread";
 
 export interface ContextUse {
@@ -21,21 +23,30 @@ export class ContextMeter {
   readonly #thread: Thread;
   readonly #draft: Signal<string>;
   readonly #model: ModelState;
+  readonly #preferences: PreferencesState;
   readonly #engine: Engine;
   #counting = false; // one count at a time, the newest question last
   #again = false; // something changed while it was counted
   #timer: ReturnType<typeof setTimeout> | undefined;
   readonly #end: () => void;
 
-  constructor(engine: Engine, model: ModelState, thread: Thread, draft: Signal<string>) {
+  constructor(
+    engine: Engine,
+    model: ModelState,
+    preferences: PreferencesState,
+    thread: Thread,
+    draft: Signal<string>,
+  ) {
     this.#engine = engine;
     this.#model = model;
+    this.#preferences = preferences;
     this.#thread = thread;
     this.#draft = draft;
     this.#end = effect(() => {
       draft.value;
       thread.path.value;
       thread.conversation.value.system;
+      preferences.overrides(model.id.value); // how long a reply may be decides what fits
       if (model.phase.value.phase === "ready" && !thread.busy.value) this.#recount();
     });
   }
@@ -77,7 +88,8 @@ export class ContextMeter {
   async #count(): Promise<void> {
     const thread = this.#thread;
     if (thread.busy.peek()) return;
-    const { sent, ids } = thread.prompt(thread.conversation.peek().leaf);
+    const { leaf, system } = thread.conversation.peek();
+    const { sent, ids } = thread.prompt(leaf);
     const draft = this.#draft.peek();
     if (draft.trim() !== "") {
       sent.push({ role: "user", content: draft });
@@ -88,7 +100,8 @@ export class ContextMeter {
       this.show(total > 0 ? { used: 0, total } : null);
       return;
     }
-    const { tokens, context, dropped } = await this.#engine.countTokens(sent);
+    const params = chatParams(system, this.#preferences.overrides(this.#model.id.peek()));
+    const { tokens, context, dropped } = await this.#engine.countTokens(sent, params);
     if (!thread.busy.peek()) this.show({ used: tokens, total: context }, dropped, ids);
   }
 }

@@ -100,7 +100,7 @@ export function createConversation(parts: ConversationParts): ConversationState 
   const { engine, model, store, stored } = parts;
   const thread = new Thread(store, parts.tab, stored, parts.open);
   const draft = new Draft(store, thread, parts.draft ?? ("draft" in stored ? stored.draft : NO_DRAFT));
-  const meter = new ContextMeter(engine, model, thread, draft.text);
+  const meter = new ContextMeter(engine, model, parts.preferences, thread, draft.text);
   const writer = new ReplyWriter({ ...parts, thread, meter });
   const { conversation, path, live, busy, persistent } = thread;
   const idle = () => !busy.peek();

@@ -6,9 +6,8 @@ import type { ChatCompletionChunk, Engine, ParleyDetails } from "../../engine/ty
 import type { ContextMeter } from "./context_meter";
 import { isOpen, isReply, type ReplyDetails, type ReplyMessage } from "./messages";
 import { failureFrom, isAbort, type ModelState } from "./model";
-import { requestParams } from "./options";
 import type { PreferencesState } from "./preferences";
-import { samplingOf } from "./scenarios";
+import { chatParams } from "./scenarios";
 import { drawSeed } from "./seeds";
 import type { ReplyChange, Thread } from "./thread";
 
@@ -118,7 +117,7 @@ export class ReplyWriter {
   #params(id: string) {
     const { preferences, model, thread } = this.#parts;
     const { system } = thread.conversation.peek();
-    const params = requestParams({ ...samplingOf(system), ...preferences.overrides(model.id.peek()) });
+    const params = chatParams(system, preferences.overrides(model.id.peek()));
     if (this.#fresh.delete(id) || params.seed === undefined) params.seed = drawSeed();
     return params;
   }

@@ -2,7 +2,8 @@
 // begin. Its texts are in the language of the bundled model, whatever the page speaks, and of the kind it was trained on.
 // A conversation has the scenario whose system text it has; nothing else of it is stored.
 
-import type { Overrides } from "./options";
+import type { SamplingParams } from "../../engine/types";
+import { type Overrides, requestParams } from "./options";
 
 export const SCENARIO_IDS = ["any", "service", "assistant", "smallTalk"] as const;
 export type ScenarioId = (typeof SCENARIO_IDS)[number];
@@ -62,4 +63,9 @@ export function scenarioOf(system: string): ScenarioId | null {
 export function samplingOf(system: string): Scenario["sampling"] {
   const id = scenarioOf(system);
   return id === null ? {} : SCENARIOS[id].sampling;
+}
+
+/** What a chat with this system text is asked with: the user's choices, then the scenario's. */
+export function chatParams(system: string, chosen: Overrides): SamplingParams {
+  return requestParams({ ...samplingOf(system), ...chosen });
 }

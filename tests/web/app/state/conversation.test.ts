@@ -173,6 +173,19 @@ test("exchanges outside the context are known by name", async () => {
   expect(page.conversation.dropped.value).not.toContain(lastReply(page).id);
 });
 
+test("the meter counts with the settings that a send would use, and again when they change", async () => {
+  const page = await openReady();
+  page.conversation.setSystem("You are a customer service assistant."); // draws with 0.5 and 0.9
+  page.conversation.draft.value = "Hello";
+  page.preferences.setOverrides("parley-17m", { top_p: 0.8, max_tokens: 24 });
+  const settings = { temperature: 0.5, top_p: 0.8, max_tokens: 24 };
+  await vi.waitFor(() => expect(page.engine.counted.at(-1)).toEqual(settings));
+  page.preferences.setOverrides("parley-17m", { max_tokens: 32 });
+  await vi.waitFor(() => expect(page.engine.counted.at(-1)).toMatchObject({ top_p: 0.9, max_tokens: 32 }));
+  await ask(page, "Hello");
+  expect(page.engine.requests.at(-1)).toMatchObject(page.engine.counted.at(-1) ?? {});
+});
+
 test("the meter counts what is being written", async () => {
   const page = await openReady();
   page.conversation.draft.value = "x".repeat(40);
@@ -184,10 +197,10 @@ test("what changes while the meter counts is counted after that", async () => {
   const count = page.engine.countTokens.bind(page.engine);
   let begun = 0;
   let answer = () => {};
-  page.engine.countTokens = async (input) => {
+  page.engine.countTokens = async (input, params) => {
     begun += 1;
     if (begun === 1) await new Promise<void>((go) => (answer = go));
-    return count(input);
+    return count(input, params);
   };
   page.conversation.setSystem("x".repeat(40));
   await vi.waitFor(() => expect(begun).toBe(1));

@@ -10,10 +10,9 @@ import { words } from "../../i18n/inspector";
 import type { ConversationState } from "../../state/conversation";
 import type { Target } from "../../state/inspector";
 import { isReply, type ReplyMessage } from "../../state/messages";
-import { requestParams } from "../../state/options";
 import { type PageState, usePage } from "../../state/page";
 import { branchOf, replyRequest, TextReview, type Token } from "../../state/review";
-import { samplingOf } from "../../state/scenarios";
+import { chatParams } from "../../state/scenarios";
 import "../../styles/inspector.css";
 import { Reviewed } from "./reviewed";
 import { Tabs } from "./tabs";
@@ -127,7 +126,7 @@ function openReply(
   reply: ReplyMessage,
 ): void {
   const { system } = conversation.conversation.peek();
-  const defaults = requestParams({ ...samplingOf(system), ...preferences.overrides(model.id.peek()) });
+  const defaults = chatParams(system, preferences.overrides(model.id.peek()));
   const loaded = model.info.peek()?.id ?? "";
   void review.open(replyRequest(inspector.engine, reply, conversation.askedFor(reply), loaded, defaults));
 }
