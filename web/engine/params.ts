@@ -188,7 +188,7 @@ export function completionRequest(params: CompletionParams, info: ModelInfo): Ge
   };
 }
 
-const OF_REVIEW = ["messages", "chat_format", "prompt", "special", "reply", "text", "top_logprobs"];
+const OF_REVIEW = ["messages", "chat_format", "prompt", "special", "reply", "text"];
 
 export function reviewQuestion(request: ReviewRequest, info: ModelInfo): ReviewQuestion {
   const fields = { ...request } as Fields;

@@ -161,8 +161,10 @@ function perSecond(tokens: number, ms: number): number {
 
 function detailsOf(begun: Begun, ids: number[], counts: Counts): ParleyDetails {
   const computed = counts.prompt_tokens - counts.cached_tokens;
+  // How many alternatives were told has no part in the text, and create() takes it with `logprobs` alone.
+  const { top_logprobs: _told, ...options } = begun.options;
   return {
-    options: begun.options,
+    options,
     timings: {
       prompt_ms: counts.prompt_ms,
       prompt_per_second: perSecond(computed, counts.prompt_ms),

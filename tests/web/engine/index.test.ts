@@ -190,6 +190,29 @@ describe("loading", () => {
   });
 });
 
+describe("the options of a reply", () => {
+  beforeEach(() => engine.load("tiny"));
+
+  test("are sent again as they are, also when it came with log-probabilities", async () => {
+    const { parley } = await engine.chat.completions.create({ messages, logprobs: true, top_logprobs: 5 });
+    expect(parley.options).toEqual({ seed: 9 });
+    const again = await engine.chat.completions.create({ messages, ...parley.options });
+    expect(again.parley.options).toEqual(parley.options);
+    await engine.countTokens(messages, parley.options);
+    await engine.review({ messages, reply: parley.ids, ...parley.options });
+  });
+
+  test("likewise of a continuation, and of the last chunk of a stream", async () => {
+    const stream = await engine.completions.create({ prompt: "Once", logprobs: 3, stream: true });
+    const { chunks } = await collect(stream);
+    const options = chunks.at(-1)?.parley?.options;
+    expect(options).toEqual({ seed: 9 });
+    const again = await engine.completions.create({ prompt: "Once", ...options });
+    expect(again.parley?.options).toEqual(options);
+    await engine.review({ prompt: "Once", reply: " upon", ...options });
+  });
+});
+
 describe("a count", () => {
   const settings = { max_tokens: 30, chat_format: "eos_turns", seed: 5 };
 

@@ -140,7 +140,9 @@ export class FakeWorker extends EventTarget {
         if (error !== undefined) return failure(error);
         const script = FakeWorker.scripts.shift() ?? { tokens: [], end: "stop" };
         void this.#run(call, script);
-        return ok({ options: { seed: 9 }, dropped: [false], prompt_ids: [1, 2, 3] });
+        const count = request.options.find(([name]) => name === "top_logprobs")?.[1];
+        const options = { seed: 9, ...(count !== undefined && { top_logprobs: Number(count) }) };
+        return ok({ options, dropped: [false], prompt_ids: [1, 2, 3] });
       },
       cancel: (call) => {
         this.cancelled.add(call);

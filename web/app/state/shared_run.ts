@@ -47,9 +47,6 @@ export const LONGEST_RUN = 1_000_000; // bytes of JSON
 const LONGEST_SOURCE = 4096;
 const LONGEST_NAME = 200;
 
-/** What the core reports and a request does not take: it has no part in the text. */
-const REPORTED_ONLY = ["top_logprobs", "logprobs", "n"];
-
 /** A run out of options in effect, as results report them. */
 export async function makeRun(
   model: RunModel,
@@ -57,9 +54,7 @@ export async function makeRun(
   options: Record<string, unknown>,
   text: string,
 ): Promise<SharedRun> {
-  const kept = Object.entries(options).filter(
-    ([name, value]) => !REPORTED_ONLY.includes(name) && !isEmpty(value),
-  );
+  const kept = Object.entries(options).filter(([, value]) => !isEmpty(value));
   return { model, asked, options: Object.fromEntries(kept), text: await textMark(text) };
 }
 

@@ -26,7 +26,6 @@ const OPTIONS = {
   stop_token_ids: [],
   ignore_eos: false,
   seed: 48213,
-  top_logprobs: 5,
 };
 
 function makeChat(content: string): Promise<SharedRun> {
@@ -63,9 +62,22 @@ test("a run is whole after the way through a link and through a file", async () 
   );
 });
 
-test("options that have no part in the text are left out, and what has none is not written", async () => {
+test("an option without a value is not written", async () => {
   const { options } = await makeChat("Hi");
   expect(options).toEqual({ temperature: 0.7, top_k: 40, stop: ["\n"], ignore_eos: false, seed: 48213 });
+});
+
+test("a link of the first version opens", async () => {
+  const fragment =
+    "run=pY5LasNAEAWvEt66EzxjyxJ9Am8C2YcgxlbLEdZMi-lRcBC6e1A-JwhvVxS8WjCFPMonGHlOIHxItkET2BGidjKCF5jO-SLgX_nR1RGEFOLGXr7Zg6uf" +
+    "QbD34KsjGOH8v4Fw0VTkXsCV8yshilm4ioFfF2Qdt-_ZJP-ZqYBxGrC-EXQqgybb2ovESXIocxbw7qkmFJ3aG_iwI8Rwb4veZFOPB4KJdOBD492eMFyTZmlFDdyH" +
+    "0WQl_ATBNVXfdOe997XrxVdYvwA";
+  expect(await readFragment(fragment)).toEqual({
+    model: MODEL,
+    asked: { kind: "chat", messages: [{ role: "user", content: "Hi" }] },
+    options: { temperature: 0.7, top_k: 40, max_tokens: 64, seed: 48213, ignore_eos: false },
+    text: "185f8db32271fe25",
+  });
 });
 
 test("the text is told by its SHA-256", async () => {
