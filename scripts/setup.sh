@@ -57,10 +57,7 @@ setup_debian() {
     echo "installing ${packages[*]}" >&2
     bash "$PARLEY_ROOT/scripts/apt_install.sh" "${packages[@]}" || return
   fi
-  if [ ! -f "$PARLEY_TOOLCHAIN/node/.installed-node-24" ]; then
-    echo "installing Node 24 into $PARLEY_TOOLCHAIN" >&2
-    bash "$PARLEY_ROOT/scripts/install_node.sh" "$PARLEY_TOOLCHAIN" || return
-  fi
+  bash "$PARLEY_ROOT/scripts/install_node.sh" "$PARLEY_TOOLCHAIN" || return
   if [ ! -f "$PARLEY_TOOLCHAIN/.installed-emscripten-3.1.69" ]; then
     echo "installing Emscripten into $PARLEY_TOOLCHAIN (about a minute)" >&2
     bash "$PARLEY_ROOT/scripts/install_emscripten_debian.sh" "$PARLEY_TOOLCHAIN" || return
