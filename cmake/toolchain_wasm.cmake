@@ -12,7 +12,7 @@ else()
 endif()
 include(${emscripten}/cmake/Modules/Platform/Emscripten.cmake)
 
-# Node 20 and older give wrong sums for the relaxed dot product: the toolchain's Node comes first, wherever it is.
+# The toolchain's Node comes first, wherever it is: scripts/install_node.sh says why it is 24, and the system's may be older.
 find_program(PARLEY_NODE node HINTS $ENV{PARLEY_TOOLCHAIN}/node/bin $ENV{HOME}/.cache/parley/toolchain/node/bin
   NO_CMAKE_FIND_ROOT_PATH REQUIRED)
 set(CMAKE_CROSSCOMPILING_EMULATOR ${PARLEY_NODE})

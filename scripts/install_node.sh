@@ -6,7 +6,8 @@
 # scripts/toolchain names the versions and the SHA-512 of each package; what is installed already in these versions is left.
 # On processors that the packages are not made for it is content with Node 24 or newer and npm on PATH.
 #
-# Node 24 is the first whose relaxed SIMD gives the sums that browsers give; Debian's own is older.
+# Tests run wasm in Node as in a browser, and Debian's own is too old for that: Node 20 has relaxed SIMD behind a flag only, with a
+# dot product that is wrong. 24 is the one that everything is tried with.
 set -euo pipefail
 
 prefix=${1:?usage: $0 PREFIX}/node

@@ -74,8 +74,8 @@ setup_elsewhere() {
   if [ "$1" = test ] && ! command -v chromium > /dev/null && [ -z "${PARLEY_CHROMIUM:-}" ]; then
     missing+=("chromium (or its path in PARLEY_CHROMIUM)")
   fi
-  if command -v node > /dev/null && [ "$(node -p 'parseInt(process.versions.node)')" -lt 22 ]; then
-    missing+=("node 22 or newer (found $(node --version))")
+  if command -v node > /dev/null && [ "$(node -p 'parseInt(process.versions.node)')" -lt 24 ]; then
+    missing+=("node 24 or newer (found $(node --version))")
   fi
   if [ ${#missing[@]} -gt 0 ]; then
     echo "missing on this system:" >&2
