@@ -172,7 +172,7 @@ void DeclareModelArguments(Arguments& arguments, ModelArguments* values) {
   arguments.Value("model", "MODEL",
                   "a GGUF file, a Hugging Face folder, or a bundled model's id (parley-17m)",
                   &values->model);
-  arguments.Value("threads", "N", "threads (timed; at most half of the processor's and 8)",
+  arguments.Value("threads", "N", "threads (one or two processors: all, else half, 2 to 8; timed)",
                   &values->threads);
   arguments.Value("context", "N", "tokens of context (the model's own, at most 2048)",
                   &values->context);

@@ -19,7 +19,7 @@ inline constexpr const char* kDefaultModel = "parley-17m";
 struct ModelArguments {
   std::string model = kDefaultModel;
   std::string engine = "kernels";  // or "reference"
-  uint32_t threads = 0;            // 0: half of the processor's, at most 8, or fewer if faster
+  uint32_t threads = 0;            // 0: up to two processors all, else half, 2 to 8; timed
   uint32_t context = 0;            // tokens; 0: the model's own, at most 2,048
   std::string chat_format;         // an id of chat/format.h; empty: the model's own
 };
