@@ -40,7 +40,9 @@ void PrintHelp(std::FILE* out) {
   std::fprintf(out,
                "\nOptions:\n"
                "  --help       print this; 'parley COMMAND --help' for a command's own options\n"
-               "  --version    print the version\n");
+               "  --version    print the version\n\n"
+               "Exit code: %d, %d when something went wrong, %d when the command line is wrong.\n",
+               kExitOk, kExitError, kExitUsage);
 }
 
 int Main(int argc, char** argv) {

@@ -47,6 +47,9 @@ class Usage(unittest.TestCase):
             text, _ = parley(command, "--help")
             self.assertTrue(text.startswith(f"Usage: parley {command}"), text)
             self.assertIn("--help", text)
+        self.assertTrue(
+            out.endswith("\nExit code: 0, 1 when something went wrong, 2 when the command line is wrong.\n"), out
+        )
         self.assertRegex(parley("--version")[0], r"^parley \d+\.\d+\.\d+")
 
     def test_wrong_words_are_usage_errors(self):
