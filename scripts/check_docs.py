@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Checks that what docs/ARCHITECTURE.md and CONTRIBUTING.md name exists: every path in backticks is a file or folder, and
-every identifier in backticks stands in the sources. In every document an identifier stands in the file that is named with
-it: `name` (`file`), `name` in `file`, (`name`, `file`). Prints what does not and exits 1.
+"""Checks that what docs/ARCHITECTURE.md, docs/FAULTS.md and CONTRIBUTING.md name exists: every path in backticks is a file or
+folder, and every identifier in backticks stands in the sources. In every document an identifier stands in the file that is
+named with it: `name` (`file`), `name` in `file`, (`name`, `file`). Prints what does not and exits 1.
 
   check_docs.py [ROOT]
 """
@@ -10,7 +10,7 @@ import pathlib
 import re
 import sys
 
-DOCUMENTS = ["docs/ARCHITECTURE.md", "CONTRIBUTING.md"]
+DOCUMENTS = ["docs/ARCHITECTURE.md", "docs/FAULTS.md", "CONTRIBUTING.md"]
 SOURCES = ["src", "web/engine", "web/app", "tests", "scripts", "cmake"]
 NOT_OURS = {"node_modules", "build", "dist"}
 SUFFIXES = {".h", ".cc", ".ts", ".tsx", ".txt", ".cmake", ".json"}

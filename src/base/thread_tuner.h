@@ -1,5 +1,5 @@
 // Finds how many threads are fastest by trying numbers in turn on the work itself. Who measures,
-// and with which clock, is the caller's; what is computed does not depend on the number (law 2).
+// and with which clock, is the caller's; what is computed does not depend on the number.
 #pragma once
 
 #include <algorithm>

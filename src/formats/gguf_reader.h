@@ -34,7 +34,7 @@ class GgufHeader {
   // `prefix`: the first bytes of a file of `file_bytes` bytes. When the header does not end inside
   // the prefix the error is kTruncated; if prefix.size() < file_bytes the caller reads more and
   // tries again. The prefix is copied: every view below points into the header's own memory.
-  // Errors: G1-G14 of the fault list.
+  // Errors: G1-G14 of docs/FAULTS.md.
   static Result<GgufHeader> Parse(std::span<const uint8_t> prefix, uint64_t file_bytes);
 
   uint32_t version() const { return version_; }

@@ -22,7 +22,7 @@ class SafetensorsHeader {
 
   // `prefix`: at least PrefixBytes of a file of `file_bytes` bytes. Types that ggml has no number
   // for are given as the signed integer of their size (BOOL and U8 as I8): only that size is used.
-  // Errors: S1-S7 of the fault list.
+  // Errors: S1-S7 of docs/FAULTS.md.
   static Result<SafetensorsHeader> Parse(std::span<const uint8_t> prefix, uint64_t file_bytes);
 
   std::span<const TensorInfo> tensors() const { return tensors_.span(); }  // in order of their data

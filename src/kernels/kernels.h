@@ -1,6 +1,6 @@
 // The table of kernels: whole operations over row ranges, one table a build and instruction set.
 // Everything that is computed for a token is here; model/ only arranges calls. All tables give the
-// same bits (law 2 of the design).
+// same bits (law 2 in docs/ARCHITECTURE.md).
 #pragma once
 
 #include <cstddef>

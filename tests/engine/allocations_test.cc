@@ -1,5 +1,5 @@
-// Law 6 of the design: decoding a token allocates nothing, with any options. Counts every operator
-// new of this program and every Buffer.
+// Law 6 in docs/ARCHITECTURE.md: decoding a token allocates nothing, with any options. Counts every
+// operator new of this program and every Buffer.
 #include <atomic>
 #include <catch2/catch_test_macros.hpp>
 #include <cstdlib>

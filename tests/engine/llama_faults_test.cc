@@ -1,4 +1,4 @@
-// Rows G15 and G16 of the fault list for architecture llama: hyperparameters that make no model,
+// Rows G15 and G16 of docs/FAULTS.md for architecture llama: hyperparameters that make no model,
 // what llama.cpp's keys can express and Parley does not run, tensors that are missing or misshaped.
 #include <catch2/catch_test_macros.hpp>
 #include <limits>

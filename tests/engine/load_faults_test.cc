@@ -1,4 +1,4 @@
-// Rows G15 to G20 of the fault list: whole models with one thing wrong, loaded as programs load
+// Rows G15 to G20 of docs/FAULTS.md: whole models with one thing wrong, loaded as programs load
 // them. Every outcome is a typed error with nothing left behind, or a model that runs.
 #include <catch2/catch_test_macros.hpp>
 #include <cmath>

@@ -1,4 +1,4 @@
-// Rows G1 to G14 of the fault list: files made by hand, each with the exact code and byte offset
+// Rows G1 to G14 of docs/FAULTS.md: files made by hand, each with the exact code and byte offset
 // that the format's specification gives. Whole models (G15 to G20) are in tests/engine.
 #include <catch2/catch_test_macros.hpp>
 #include <span>

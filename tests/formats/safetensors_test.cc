@@ -1,4 +1,4 @@
-// Rows S1 to S7 of the fault list, and lawful files. Files are made by hand.
+// Rows S1 to S7 of docs/FAULTS.md, and lawful files. Files are made by hand.
 #include "formats/safetensors.h"
 
 #include <catch2/catch_test_macros.hpp>
