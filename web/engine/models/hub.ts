@@ -5,6 +5,7 @@ import { fetchBytes, retrying, type World } from "./download";
 import type { SourceFile } from "./sources";
 
 const LISTING_LIMIT = 8 << 20; // bytes
+const LONE_SURROGATE = /\p{Surrogate}/u; // no address can say it
 
 export interface HubName {
   repository: string; // owner/name
@@ -29,7 +30,9 @@ export function parseHubName(name: string, hub: string): HubName | null {
   if (name.startsWith("hf:")) {
     const [, repository = "", revision = "main", file = null] =
       /^hf:([^/@]+\/[^/@]+)(?:@([^/]+))?(?:\/(.+))?$/.exec(name) ?? [];
-    if (HUB_REPOSITORY.test(repository)) return { repository, revision: decodeURIComponent(revision), file };
+    if (HUB_REPOSITORY.test(repository) && !LONE_SURROGATE.test(revision)) {
+      return { repository, revision: decoded(revision, name), file };
+    }
     throw new ParleyError(
       "BAD_ARG",
       `'${name.slice(0, 200)}' is not hf:owner/name or hf:owner/name@revision.`,
@@ -39,12 +42,21 @@ export function parseHubName(name: string, hub: string): HubName | null {
   const [owner, model, kind, revision, ...path] = new URL(name).pathname
     .slice(new URL(hub).pathname.length)
     .split("/")
-    .map(decodeURIComponent);
+    .map((step) => decoded(step, name));
   const repository = `${owner}/${model ?? ""}`;
   if (!HUB_REPOSITORY.test(repository)) return null;
   if (kind === undefined || kind === "") return { repository, revision: "main", file: null };
   if (!["tree", "blob", "resolve"].includes(kind) || revision === undefined) return null;
   return { repository, revision, file: kind === "tree" || path.length === 0 ? null : path.join("/") };
+}
+
+/** `part` of `name` without its percent signs. */
+function decoded(part: string, name: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    throw new ParleyError("BAD_ARG", `'${name.slice(0, 200)}' has a percent sign that stands for nothing.`);
+  }
 }
 
 /** What a revision is now and which files it has. NOT_FOUND for a repository that is not there or not public. */
@@ -86,7 +98,7 @@ export function parseListing(json: string, repository: string): HubFiles {
   const license = (Object(cardData) as { license?: unknown }).license;
   const files = siblings.slice(0, 10_000).flatMap((value) => {
     const { rfilename, size, lfs } = Object(value) as Record<string, unknown>;
-    if (typeof rfilename !== "string" || rfilename === "") return [];
+    if (typeof rfilename !== "string" || rfilename === "" || LONE_SURROGATE.test(rfilename)) return [];
     const { sha256, size: lfsSize } = Object(lfs) as Record<string, unknown>;
     const hash = typeof sha256 === "string" && /^[0-9a-f]{64}$/.test(sha256) ? sha256 : "";
     const bytes = [size, lfsSize].find((one) => Number.isSafeInteger(one) && (one as number) > 0) ?? 0;

@@ -42,6 +42,18 @@ describe("names", () => {
       expect(() => parseHubName(name, HUB)).toThrow(ParleyError);
     }
   });
+
+  test.each([
+    "hf:a/b@%",
+    "hf:a/b@%zz/c.gguf",
+    "hf:a/b@\ud800",
+    "https://hub.example/%zz/b",
+    "https://hub.example/a/b/blob/main/%ff.gguf",
+  ])("%j, which nothing can decode, is BAD_ARG and named", (name) => {
+    expect(() => parseHubName(name, HUB)).toThrow(
+      expect.objectContaining({ code: "BAD_ARG", message: expect.stringContaining(name) }),
+    );
+  });
 });
 
 describe("files", () => {
@@ -66,6 +78,13 @@ describe("files", () => {
       ...shards,
     ]);
     expect(checkpointFiles(["config.json", "model.safetensors"])).toBeNull();
+  });
+
+  test("a file whose name no address can say is left out", () => {
+    const siblings = [{ rfilename: "\ud800.gguf" }, { rfilename: "a.gguf" }];
+    expect(parseListing(JSON.stringify({ sha: COMMIT, siblings }), "a/b").files).toMatchObject([
+      { path: "a.gguf" },
+    ]);
   });
 
   test("any answer is a listing or a ParleyError", () => {
