@@ -60,13 +60,17 @@ async function attempt<T>(
     if (run === null) waiting.abort();
   });
   try {
-    return { value: await locks.request(name, { signal: waiting.signal }, start) };
+    const request = locks.request(name, { signal: waiting.signal }, start);
+    const value = await request.catch((error: unknown) => {
+      if (run !== null || signal.aborted || !isAbortError(error)) throw error;
+      return locks.request(name, { steal: true }, start);
+    });
+    return { value };
   } catch (error) {
     throwIfAborted(signal);
     if (!isAbortError(error)) throw error;
-    if (run === null) return { value: await locks.request(name, { steal: true }, start) };
     working.abort();
-    await (run as Promise<T>).catch(() => {});
+    await (run as Promise<T> | null)?.catch(() => {});
     return "lost";
   } finally {
     stopListening();
