@@ -4,6 +4,7 @@ import { ParleyError } from "../errors";
 import type { CatalogEntry, CatalogFile, CatalogPart, ModelPreset } from "../types";
 import { fetchBytes, retrying, type World } from "./download";
 import { HUB_REPOSITORY } from "./hub";
+import { PART_BYTES } from "./parted_file";
 
 const CATALOG_LIMIT = 4 << 20; // bytes
 const MOST_ENTRIES = 1000;
@@ -57,7 +58,20 @@ function parsePart(value: unknown, where: string, base: string): CatalogPart {
   };
 }
 
-function parseFile(value: unknown, where: string, base: string): CatalogFile {
+/** What reads a file takes all its parts but the last to be of one size. */
+function checkPartSizes(parts: readonly CatalogPart[], where: string, partBytes: number): void {
+  for (const [index, { bytes }] of parts.entries()) {
+    const isLast = index === parts.length - 1;
+    if (!isLast && bytes !== partBytes) {
+      fail(`${where}[${index}].bytes`, `${partBytes}, as of every part but the last (it is ${bytes})`);
+    }
+    if (isLast && (bytes === 0 || bytes > partBytes)) {
+      fail(`${where}[${index}].bytes`, `1 to ${partBytes} (it is ${bytes})`);
+    }
+  }
+}
+
+function parseFile(value: unknown, where: string, base: string, partBytes: number): CatalogFile {
   const file = object(value, where);
   const parsed: CatalogFile = {
     url: address(file.url, `${where}.url`, base),
@@ -71,6 +85,7 @@ function parseFile(value: unknown, where: string, base: string): CatalogFile {
     const sum = parsed.parts.reduce((total, part) => total + part.bytes, 0);
     if (sum !== parsed.bytes)
       fail(`${where}.parts`, `${parsed.bytes} bytes together, as the file (it is ${sum})`);
+    checkPartSizes(parsed.parts, `${where}.parts`, partBytes);
   }
   return parsed;
 }
@@ -107,7 +122,12 @@ function parseHub(value: unknown, where: string): NonNullable<CatalogEntry["hub"
 }
 
 /** One entry; `base` is the address of the file that it stands in. */
-export function parseEntry(value: unknown, base: string, where = "the entry"): CatalogEntry {
+export function parseEntry(
+  value: unknown,
+  base: string,
+  partBytes = PART_BYTES,
+  where = "the entry",
+): CatalogEntry {
   const entry = object(value, where);
   const field = (name: string) => text(entry[name], `${where}.${name}`);
   const parsed: CatalogEntry = {
@@ -127,7 +147,7 @@ export function parseEntry(value: unknown, base: string, where = "the entry"): C
     chat_format: field("chat_format"),
     preset: parsePreset(entry.preset, `${where}.preset`),
     files: list(entry.hub === undefined ? entry.files : (entry.files ?? []), `${where}.files`, 100).map(
-      (file, index) => parseFile(file, `${where}.files[${index}]`, base),
+      (file, index) => parseFile(file, `${where}.files[${index}]`, base, partBytes),
     ),
   };
   if (entry.import === "q8_0" || entry.import === "q4_0") parsed.import = entry.import;
@@ -139,10 +159,10 @@ export function parseEntry(value: unknown, base: string, where = "the entry"): C
 }
 
 /** All entries of a catalog, addresses made absolute. */
-export function parseCatalog(json: string, base: string): CatalogEntry[] {
+export function parseCatalog(json: string, base: string, partBytes = PART_BYTES): CatalogEntry[] {
   const catalog = object(parseJson(json), "the catalog");
   return list(catalog.models, "models", MOST_ENTRIES).map((entry, index) =>
-    parseEntry(entry, base, `models[${index}]`),
+    parseEntry(entry, base, partBytes, `models[${index}]`),
   );
 }
 

@@ -31,7 +31,7 @@ export type Convert = (
 
 export interface LibraryOptions {
   hub?: string;
-  partBytes?: number; // of files without parts of their own
+  partBytes?: number; // of every part but the last of a file; 4 MiB when left out
   convert?: Convert;
   /** Throws when the first part of a GGUF file shows that it is no model for here, before the rest is fetched. */
   check?: (head: Uint8Array, fileBytes: number, signal: AbortSignal) => Promise<void>;
@@ -69,12 +69,13 @@ export class ModelLibrary {
   async catalog(signal?: AbortSignal): Promise<CatalogEntry[]> {
     const url = new URL("models/catalog.json", this.#baseUrl).href;
     try {
-      return parseCatalog(await fetchJson(url, this.#world, signal, 1), url);
+      return parseCatalog(await fetchJson(url, this.#world, signal, 1), url, this.#partBytes);
     } catch (error) {
       if (!(error instanceof ParleyError) || error.code === "BAD_JSON") throw error;
       const models = await this.#shelf.models();
       const stored = models.flatMap(({ entry, complete }) => (complete && entry !== null ? [entry] : []));
-      return stored.length > 0 ? stored : parseCatalog(await fetchJson(url, this.#world, signal), url);
+      if (stored.length > 0) return stored;
+      return parseCatalog(await fetchJson(url, this.#world, signal), url, this.#partBytes);
     }
   }
 
@@ -94,6 +95,7 @@ export class ModelLibrary {
       {
         baseUrl: this.#baseUrl,
         hub: this.#hub,
+        partBytes: this.#partBytes,
         world: this.#world,
         catalog: (running) => this.catalog(running),
         stored: (id) => this.#shelf.model(id),

@@ -29,6 +29,7 @@ export interface Source {
 export interface Finder {
   baseUrl: string;
   hub: string; // ends with a slash
+  partBytes: number;
   world: World;
   catalog(signal: AbortSignal): Promise<CatalogEntry[]>;
   stored(id: string): Promise<ModelRecord | undefined>;
@@ -49,7 +50,7 @@ export async function findSource(
   const path = URL.canParse(name, finder.baseUrl) ? new URL(name, finder.baseUrl).pathname : "";
   const url = path === "" ? "" : new URL(name, finder.baseUrl).href;
   if (path.endsWith(".json")) {
-    const entry = parseEntry(parseJson(await fetchJson(url, finder.world, signal)), url);
+    const entry = parseEntry(parseJson(await fetchJson(url, finder.world, signal)), url, finder.partBytes);
     return fromEntry(entry, type, finder, signal);
   }
   if (!path.endsWith(".gguf")) {

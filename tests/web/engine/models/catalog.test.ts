@@ -6,6 +6,7 @@ import { ParleyError } from "../../../../web/engine/errors";
 import { parseCatalog } from "../../../../web/engine/models/catalog";
 
 const BASE = "https://host.example/chat/models/catalog.json";
+const PART = 20; // bytes
 const HASH = "0123456789abcdef".repeat(4);
 
 const entry = {
@@ -38,7 +39,7 @@ const catalogOf = (...models: unknown[]) => JSON.stringify({ version: 1, models 
 
 describe("the catalog", () => {
   test("addresses are relative to its own", () => {
-    const [parsed] = parseCatalog(catalogOf(entry), BASE);
+    const [parsed] = parseCatalog(catalogOf(entry), BASE, PART);
     expect(parsed?.license_url).toBe("https://host.example/chat/models/tiny/LICENSE");
     expect(parsed?.files[0]?.parts?.map(({ url }) => url)).toEqual([
       "https://host.example/chat/models/tiny/0.part",
@@ -85,12 +86,30 @@ describe("the catalog", () => {
     ["a preset that is a text", catalogOf({ ...entry, preset: { temperature: "hot" } })],
     ["a missing name", catalogOf({ ...entry, name: undefined })],
   ])("%s is BAD_JSON", (_, json) => {
-    expect(() => parseCatalog(json, BASE)).toThrow(expect.objectContaining({ code: "BAD_JSON" }));
+    expect(() => parseCatalog(json, BASE, PART)).toThrow(expect.objectContaining({ code: "BAD_JSON" }));
+  });
+
+  test.each([
+    ["smaller", [10, 20], "parts[0].bytes must be 20, as of every part but the last (it is 10)"],
+    ["larger", [20, 30, 10], "parts[1].bytes must be 20, as of every part but the last (it is 30)"],
+    ["larger, the last", [20, 21], "parts[1].bytes must be 1 to 20 (it is 21)"],
+    ["empty", [20, 0], "parts[1].bytes must be 1 to 20 (it is 0)"],
+  ])("a part of another size is BAD_JSON and named: %s", (_, sizes, message) => {
+    const parts = sizes.map((bytes) => ({ url: "a.part", bytes, sha256: HASH }));
+    const bytes = sizes.reduce((sum, one) => sum + one, 0);
+    const json = catalogOf({ ...entry, files: [{ url: "a.gguf", bytes, parts }] });
+    expect(() => parseCatalog(json, BASE, PART)).toThrow(
+      expect.objectContaining({ code: "BAD_JSON", message: expect.stringContaining(message) }),
+    );
+  });
+
+  test("the size of parts is 4 MiB where nobody says another", () => {
+    expect(() => parseCatalog(catalogOf(entry), BASE)).toThrow(/parts\[0\]\.bytes must be 4194304/);
   });
 
   test("C4: __proto__ changes nothing but its own entry", () => {
     const json = catalogOf(entry).replace('"id":"tiny"', '"id":"tiny","__proto__":{"polluted":true}');
-    parseCatalog(json, BASE);
+    parseCatalog(json, BASE, PART);
     expect(({} as { polluted?: boolean }).polluted).toBeUndefined();
   });
 
@@ -103,7 +122,7 @@ describe("the catalog", () => {
           catalogOf({ ...entry, [field]: value }),
         ]) {
           try {
-            parseCatalog(json, BASE);
+            parseCatalog(json, BASE, PART);
           } catch (error) {
             if (!(error instanceof ParleyError)) throw error;
           }

@@ -15,6 +15,7 @@ import { openDatabase } from "../../../../web/engine/models/records";
 import { FakeWorld } from "../../support/fake_world";
 
 const BASE = "https://host.example/";
+const PART = 100; // bytes, of the models here
 const CATALOG = `${BASE}models/catalog.json`;
 const sha256 = (bytes: Uint8Array) => createHash("sha256").update(bytes).digest("hex");
 const quiet = () => {};
@@ -81,6 +82,8 @@ async function readAll(library: ModelLibrary, id: string): Promise<Uint8Array> {
 
 const partRequests = (world: FakeWorld) => world.requests.filter((url) => url.endsWith(".part"));
 
+const libraryOf = (store: OpenedStore) => new ModelLibrary(BASE, store, world, { partBytes: PART });
+
 let world: FakeWorld;
 const a: Model = { id: "a", parts: [fill(100, 1), fill(80, 2)] };
 const b: Model = { id: "b", parts: [fill(100, 1), fill(60, 3)] }; // shares its first part with a
@@ -93,33 +96,33 @@ beforeEach(() => {
 
 describe("a stored model", () => {
   test("is fetched once; the next time nothing but the catalog is asked for", async () => {
-    const library = new ModelLibrary(BASE, await openStore(), world);
+    const library = libraryOf(await openStore());
     const expected = Uint8Array.from([...fill(100, 1), ...fill(80, 2)]);
     expect(await readAll(library, "a")).toEqual(expected);
     world.requests.length = 0;
-    const again = new ModelLibrary(BASE, await openStore(), world);
+    const again = libraryOf(await openStore());
     expect((await again.open("a", quiet, running)).fromStorage).toBe(true);
     expect(await readAll(again, "a")).toEqual(expected);
     expect(partRequests(world)).toEqual([]);
   });
 
   test("names what is stored by the hash of its parts' hashes where nobody told the file's", async () => {
-    const library = new ModelLibrary(BASE, await openStore(), world);
+    const library = libraryOf(await openStore());
     await readAll(library, "a");
     const hash = sha256(new TextEncoder().encode(a.parts.map(sha256).join("")));
     expect(await library.stored()).toMatchObject([{ id: "a", hash }]);
   });
 
   test("loads without a network", async () => {
-    await readAll(new ModelLibrary(BASE, await openStore(), world), "a");
+    await readAll(libraryOf(await openStore()), "a");
     world.isOnline = false;
-    expect((await readAll(new ModelLibrary(BASE, await openStore(), world), "a")).length).toBe(180);
+    expect((await readAll(libraryOf(await openStore()), "a")).length).toBe(180);
     expect(world.cameOnline).toBe(0);
   });
 
   test("resumes with the parts that are missing", async () => {
     world.answers.set(`${BASE}models/${sha256(fill(80, 2))}.part`, () => new Response("", { status: 404 }));
-    const library = new ModelLibrary(BASE, await openStore(), world);
+    const library = libraryOf(await openStore());
     await expect(library.open("a", quiet, running)).rejects.toMatchObject({ code: "HTTP_STATUS" });
     expect(await library.stored()).toMatchObject([
       { id: "a", name: "Model a", bytes: 100, total_bytes: 180, complete: false },
@@ -131,7 +134,7 @@ describe("a stored model", () => {
   });
 
   test("shares parts with another, and keeps them when one of the two is deleted", async () => {
-    const library = new ModelLibrary(BASE, await openStore(), world);
+    const library = libraryOf(await openStore());
     await readAll(library, "a");
     world.requests.length = 0;
     await readAll(library, "b");
@@ -148,7 +151,7 @@ describe("a stored model", () => {
 
   test("D16: a part that rotted is found while loading, and it alone is fetched again", async () => {
     const store = await openStore();
-    const library = new ModelLibrary(BASE, store, world);
+    const library = libraryOf(store);
     const expected = await readAll(library, "a");
     const rotten = fill(80, 2);
     rotten[79] = (rotten[79] as number) ^ 128;
@@ -160,7 +163,7 @@ describe("a stored model", () => {
 
   test("D16: a part that was evicted is fetched again", async () => {
     const store = await openStore();
-    const library = new ModelLibrary(BASE, store, world);
+    const library = libraryOf(store);
     const expected = await readAll(library, "a");
     await store.parts.remove(sha256(fill(100, 1)));
     expect(await readAll(library, "a")).toEqual(expected);
@@ -169,13 +172,13 @@ describe("a stored model", () => {
   test("D12: bytes without a record are not a part", async () => {
     const store = await openStore();
     await store.parts.write(sha256(fill(100, 1)), new Uint8Array(100));
-    await readAll(new ModelLibrary(BASE, store, world), "a");
+    await readAll(libraryOf(store), "a");
     expect(partRequests(world)).toHaveLength(2);
   });
 
   test("D12: a part with a tail of zeros, as a crash leaves it, is found when it is read and fetched again", async () => {
     const store = await openStore();
-    const library = new ModelLibrary(BASE, store, world);
+    const library = libraryOf(store);
     const expected = await readAll(library, "a");
     const torn = fill(100, 1);
     torn.fill(0, 64);
@@ -187,7 +190,7 @@ describe("a stored model", () => {
 
   test("is given out as one file, whose bytes are checked; a part that has rotted is named", async () => {
     const store = await openStore();
-    const library = new ModelLibrary(BASE, store, world);
+    const library = libraryOf(store);
     const expected = await readAll(library, "a");
     const [{ file_name } = { file_name: "" }] = await library.stored();
     const file = await library.export("a");
@@ -204,7 +207,7 @@ describe("a stored model", () => {
 
   test("verifying counts bad parts and forgets them", async () => {
     const store = await openStore();
-    const library = new ModelLibrary(BASE, store, world);
+    const library = libraryOf(store);
     await readAll(library, "a");
     expect(await library.verify("a")).toEqual({ ok: true, bad_parts: 0 });
     await store.parts.write(sha256(fill(80, 2)), new Uint8Array(80));
@@ -218,7 +221,7 @@ describe("a stored model", () => {
 
   test("a new revision takes the place of the old one and leaves no part behind", async () => {
     const store = await openStore();
-    const library = new ModelLibrary(BASE, store, world);
+    const library = libraryOf(store);
     await readAll(library, "a");
     serve(world, { id: "a", parts: [fill(100, 1), fill(90, 9)] });
     expect((await readAll(library, "a")).length).toBe(190);
@@ -251,13 +254,13 @@ function refusing(times: number, name: string): { tries: number } {
 
 describe("storage that fails", () => {
   test("D12, D18: a database that cannot be opened right after a crash is waited for, what is stored is found", async () => {
-    await readAll(new ModelLibrary(BASE, await openStore(), world), "a");
+    await readAll(libraryOf(await openStore()), "a");
     const seen = refusing(3, "UnknownError");
     world.requests.length = 0;
     const { parts, database } = await openParts();
     expect(seen.tries).toBe(4);
     expect(database).not.toBeNull();
-    const library = new ModelLibrary(BASE, { parts, database, refused: "" }, world);
+    const library = libraryOf({ parts, database, refused: "" });
     expect(await library.stored()).toMatchObject([{ id: "a", complete: true, bytes: 180 }]);
     await readAll(library, "a");
     expect(partRequests(world)).toEqual([]);
@@ -283,7 +286,7 @@ describe("storage that fails", () => {
 
   test("D15: when it is full the rest stays in memory, is said, and can be deleted", async () => {
     const database = await openDatabase();
-    const library = new ModelLibrary(BASE, { parts: new FullParts(database), database, refused: "" }, world);
+    const library = libraryOf({ parts: new FullParts(database), database, refused: "" });
     expect((await readAll(library, "a")).length).toBe(180);
     expect(library.notices).toContainEqual({
       code: "STORAGE_MEMORY",
@@ -296,7 +299,7 @@ describe("storage that fails", () => {
 
   test("R12: without any storage the model runs from memory, which is given back after loading", async () => {
     const parts = new MemoryParts();
-    const library = new ModelLibrary(BASE, { parts, database: null, refused: "SecurityError: no" }, world);
+    const library = libraryOf({ parts, database: null, refused: "SecurityError: no" });
     expect((await readAll(library, "a")).length).toBe(180);
     expect(library.notices).toEqual([{ code: "STORAGE_MEMORY", detail: "SecurityError: no" }]);
     expect(await parts.open(sha256(fill(100, 1)))).toBeNull();
@@ -327,7 +330,7 @@ describe("other sources", () => {
   });
 
   test("an id that no catalog has is NOT_FOUND", async () => {
-    const library = new ModelLibrary(BASE, await openStore(), world);
+    const library = libraryOf(await openStore());
     await expect(library.open("gpt-9", quiet, running)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 
