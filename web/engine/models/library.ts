@@ -72,9 +72,8 @@ export class ModelLibrary {
       return parseCatalog(await fetchJson(url, this.#world, signal, 1), url, this.#partBytes);
     } catch (error) {
       if (!(error instanceof ParleyError) || error.code === "BAD_JSON") throw error;
-      const models = await this.#shelf.models();
-      const stored = models.flatMap(({ entry, complete }) => (complete && entry !== null ? [entry] : []));
-      if (stored.length > 0) return stored;
+      const stored = (await this.#shelf.models()).filter(({ complete }) => complete);
+      if (stored.length > 0) return stored.flatMap(({ entry }) => entry ?? []);
       return parseCatalog(await fetchJson(url, this.#world, signal), url, this.#partBytes);
     }
   }

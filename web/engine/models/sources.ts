@@ -47,20 +47,14 @@ export async function findSource(
     const id = hubId(repository);
     return (await kept(id, type, finder)) ?? fromHub(id, repository, null, type, finder, signal);
   }
+  if (name.startsWith("file:")) return chosen(name, type, finder);
   const path = URL.canParse(name, finder.baseUrl) ? new URL(name, finder.baseUrl).pathname : "";
   const url = path === "" ? "" : new URL(name, finder.baseUrl).href;
   if (path.endsWith(".json")) {
     const entry = parseEntry(parseJson(await fetchJson(url, finder.world, signal)), url, finder.partBytes);
     return fromEntry(entry, type, finder, signal);
   }
-  if (!path.endsWith(".gguf")) {
-    const entry = (await finder.catalog(signal)).find(({ id }) => id === name);
-    if (entry !== undefined) return fromEntry(entry, type, finder, signal);
-    const source = await kept(name, type, finder);
-    if (source !== null) return source;
-    if (!/^https?:/.test(name))
-      throw new ParleyError("NOT_FOUND", `The catalog has no model '${name.slice(0, 200)}'.`);
-  }
+  if (!path.endsWith(".gguf") && !/^https?:/.test(name)) return byId(name, type, finder, signal);
   const file = { name: fileName(url), url, bytes: 0, sha256: "" };
   return { id: url, name: file.name, revision: "", license: "", files: [file], import: null, entry: null };
 }
@@ -75,6 +69,34 @@ export function fileName(url: string): string {
 
 function hubId({ repository, revision, file }: HubName): string {
   return `hf:${repository}${revision === "main" ? "" : `@${revision}`}${file === null ? "" : `/${file}`}`;
+}
+
+/** The user's own files, which no catalog and no host has. */
+async function chosen(id: string, type: Source["import"], finder: Finder): Promise<Source> {
+  const source = await kept(id, type, finder);
+  if (source !== null) return source;
+  const what = type === null ? "" : ` as ${type}`;
+  throw new ParleyError("NOT_FOUND", `'${id.slice(0, 200)}' is not stored${what}; choose its file again.`);
+}
+
+/** A model of the catalog, which may know a newer revision than the one that is stored. That one does without a catalog. */
+async function byId(
+  id: string,
+  type: Source["import"],
+  finder: Finder,
+  signal: AbortSignal,
+): Promise<Source> {
+  const record = await finder.stored(id);
+  let catalog: CatalogEntry[] = [];
+  try {
+    catalog = await finder.catalog(signal);
+  } catch (error) {
+    if (record === undefined || !(error instanceof ParleyError)) throw error;
+  }
+  const entry = catalog.find((one) => one.id === id);
+  if (entry !== undefined) return fromEntry(entry, type, finder, signal);
+  if (record?.entry) return fromEntry(record.entry, type ?? record.import, finder, signal);
+  throw new ParleyError("NOT_FOUND", `The catalog has no model '${id.slice(0, 200)}'.`);
 }
 
 /** What was found for this id before: its revision stays until the model is deleted. */

@@ -3,6 +3,7 @@ import "fake-indexeddb/auto";
 import { createHash } from "node:crypto";
 import { IDBFactory } from "fake-indexeddb";
 import { beforeEach, describe, expect, test } from "vitest";
+import { ParleyError } from "../../../../web/engine/errors";
 import { ModelLibrary } from "../../../../web/engine/models/library";
 import {
   IndexedDbParts,
@@ -327,6 +328,57 @@ describe("other sources", () => {
     world.requests.length = 0;
     expect((await library.open(url, quiet, running)).fromStorage).toBe(true);
     expect(world.requests).toEqual([]);
+  });
+
+  const mine = fill(150, 6);
+  const choose = (library: ModelLibrary) =>
+    library.add([openBlob(new Blob([mine]), "mine.gguf")], "q8_0", quiet, running);
+
+  test("a stored file of the user's is found without a catalog", async () => {
+    await choose(libraryOf(await openStore()));
+    world.answers.delete(CATALOG);
+    world.requests.length = 0;
+    expect(await readAll(libraryOf(await openStore()), "file:mine")).toEqual(mine);
+    expect(world.requests).toEqual([]);
+    await expect(libraryOf(await openStore()).open("file:other", quiet, running)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: expect.stringContaining("choose its file again"),
+    });
+  });
+
+  test("D1: with nothing but a file of the user's stored, the catalog is not waited for", async () => {
+    await choose(libraryOf(await openStore()));
+    world.isOnline = false;
+    expect(await libraryOf(await openStore()).catalog()).toEqual([]);
+    expect(await readAll(libraryOf(await openStore()), "file:mine")).toEqual(mine);
+    expect(world.cameOnline).toBe(0);
+  });
+
+  test.each([
+    ["gone", () => new Response("", { status: 404 })],
+    ["a page", () => new Response("<!doctype html>")],
+  ])("a stored model is found where the catalog is %s", async (_, answer) => {
+    await readAll(libraryOf(await openStore()), "a");
+    world.answers.set(CATALOG, answer);
+    expect((await readAll(libraryOf(await openStore()), "a")).length).toBe(180);
+    await expect(libraryOf(await openStore()).open("b", quiet, running)).rejects.toBeInstanceOf(ParleyError);
+  });
+
+  test("what has arrived of a model is gone on with where there is no catalog any more", async () => {
+    const missing = `${BASE}models/${sha256(fill(80, 2))}.part`;
+    world.answers.delete(missing);
+    const library = libraryOf(await openStore());
+    await expect(library.open("a", quiet, running)).rejects.toMatchObject({ code: "HTTP_STATUS" });
+    world.serve(missing, fill(80, 2));
+    world.answers.delete(CATALOG);
+    expect((await readAll(library, "a")).length).toBe(180);
+  });
+
+  test("an address needs no catalog, whatever its file is called", async () => {
+    const url = "https://files.example/weights.bin";
+    world.serve(url, mine);
+    world.answers.delete(CATALOG);
+    expect(await readAll(libraryOf(await openStore()), url)).toEqual(mine);
   });
 
   test("an id that no catalog has is NOT_FOUND", async () => {
