@@ -1,5 +1,6 @@
 // Puts the parts of one file of a model on the shelf as they arrive and writes each into the model's record, so that
-// whatever moment a tab dies at, what was kept is found again. How parts travel is file_download.ts's.
+// whatever moment a tab dies at, what was kept is found again; a file without a record yet has its parts alone kept. How
+// parts travel is file_download.ts's.
 import type { Keeper } from "./file_download";
 import type { FileRecord, ModelRecord } from "./records";
 import { sha256Hex } from "./sha256";
@@ -7,13 +8,13 @@ import type { Shelf } from "./shelf";
 
 export class FileKeeper implements Keeper {
   readonly #shelf: Shelf;
-  readonly #model: ModelRecord;
+  readonly #model: ModelRecord | null;
   readonly file: FileRecord;
   readonly #present = new Set<number>();
 
   private constructor(
     shelf: Shelf,
-    model: ModelRecord,
+    model: ModelRecord | null,
     file: FileRecord,
     private readonly check?: (head: Uint8Array, fileBytes: number) => Promise<void>,
   ) {
@@ -22,10 +23,10 @@ export class FileKeeper implements Keeper {
     this.file = file;
   }
 
-  /** `check` sees the first part before it is kept. */
+  /** `model`: whose record is written, null for none. `check` sees the first part before it is kept. */
   static async open(
     shelf: Shelf,
-    model: ModelRecord,
+    model: ModelRecord | null,
     file: FileRecord,
     check?: (head: Uint8Array, fileBytes: number) => Promise<void>,
   ): Promise<FileKeeper> {
@@ -72,7 +73,7 @@ export class FileKeeper implements Keeper {
     while (parts.length < index) parts.push(null);
     parts[index] = { sha256, bytes: bytes.length };
     this.#present.add(index);
-    await this.#shelf.putModel(this.#model);
+    await this.#putModel();
     return true;
   }
 
@@ -83,8 +84,12 @@ export class FileKeeper implements Keeper {
       if (this.#present.delete(index + offset)) dropped += part?.bytes ?? 0;
     });
     if (removed.length === 0) return 0;
-    await this.#shelf.putModel(this.#model);
+    await this.#putModel();
     await this.#shelf.forgetUnused(removed.filter((part) => part !== null));
     return dropped;
+  }
+
+  async #putModel(): Promise<void> {
+    if (this.#model !== null) await this.#shelf.putModel(this.#model);
   }
 }

@@ -45,6 +45,7 @@ export class ModelLibrary {
   readonly #partBytes: number;
   readonly #convert: Convert | undefined;
   readonly #check: LibraryOptions["check"];
+  #adding = 0; // models that are being added, whose parts no record has yet
 
   constructor(baseUrl: string, store: OpenedStore, world: World, options: LibraryOptions = {}) {
     this.#baseUrl = baseUrl;
@@ -105,7 +106,9 @@ export class ModelLibrary {
     const obtain = () =>
       exclusively(source.id, report, signal, async (tell, running) => {
         const before = await this.#shelf.model(source.id);
-        if (before?.complete && isOf(before, source) && (await this.#isThere(before.file))) return before;
+        // What was made here is whole once its size is known, and may lie in memory.
+        const isWhole = before !== undefined && (before.complete || before.file.url === "");
+        if (isWhole && isOf(before, source) && (await this.#isThere(before.file))) return before;
         fetched = true;
         return this.#obtain(source, before, tell, running);
       });
@@ -113,7 +116,10 @@ export class ModelLibrary {
     return this.#modelFile(record, !fetched, obtain);
   }
 
-  /** A file or a checkpoint's files that the user chose, made into a stored model `file:NAME`. */
+  /**
+   * A file or a checkpoint's files that the user chose, made into a stored model `file:NAME`. Its record is written when it
+   * is whole: until then a model of that name stays as it was, and nothing half-made is taken for a model.
+   */
   async add(
     files: readonly PartedFile[],
     type: ImportType,
@@ -122,32 +128,37 @@ export class ModelLibrary {
   ): Promise<ModelFile> {
     const name = modelName(files);
     const id = `file:${name}`;
-    return exclusively(id, report, signal, async (tell, running) => {
-      const [only] = files;
-      const record = newRecord({ id, name, revision: "", license: "", files: [], import: null, entry: null });
-      const before = await this.#shelf.model(id);
-      record.old = before === undefined ? [] : partsOf(before);
-      if (files.length === 1 && only !== undefined && /\.gguf$/i.test(only.name)) {
-        await this.#shelf.makeRoom(only.bytes);
-        const meter = new ProgressMeter(only.bytes, 0, this.#world.now, tell);
-        const writer = await this.#writer(record);
-        const buffer = new Uint8Array(PART_BYTES);
-        for (let index = 0; index < only.partCount; index++) {
+    this.#adding += 1;
+    try {
+      return await exclusively(id, report, signal, async (tell, running) => {
+        const record = newRecord({
+          id,
+          name,
+          revision: "",
+          license: "",
+          files: [],
+          import: null,
+          entry: null,
+        });
+        const before = await this.#shelf.model(id);
+        record.old = before === undefined ? [] : partsOf(before);
+        try {
+          await this.#makeChosen(record, files, type, tell, running);
           throwIfAborted(running);
-          const bytes = buffer.subarray(0, await only.read(index, buffer));
-          await writer.write(bytes);
-          meter.add(bytes.length);
+        } catch (error) {
+          // Where another tab has taken over, these may be its parts, too. What stays is swept up.
+          const isOurs = !running.aborted || signal.aborted;
+          if (isOurs) await this.#shelf.forgetUnused(partsOf(record)).catch(() => {});
+          throw error;
         }
-        await writer.end();
-      } else {
-        record.import = type;
-        await this.#makeFile(record, files, tell, running);
-      }
-      await this.#commit(record);
-      return this.#modelFile(record, false, async () => {
-        throw new ParleyError("CHECKSUM", `A part of ${name} is damaged; choose its file again.`);
+        await this.#commit(record);
+        return this.#modelFile(record, false, async () => {
+          throw damaged(name);
+        });
       });
-    });
+    } finally {
+      this.#adding -= 1;
+    }
   }
 
   async stored(): Promise<StoredModel[]> {
@@ -233,9 +244,39 @@ export class ModelLibrary {
 
   /** Clears up after tabs that died, unless one is fetching now. */
   async sweep(): Promise<void> {
+    if (this.#adding > 0) return; // where there are no locks to tell
     const held = (await globalThis.navigator?.locks?.query())?.held ?? [];
     if (held.some(({ name }) => name?.startsWith("parley-download-"))) return;
     await this.#shelf.sweep();
+  }
+
+  /** Stores a GGUF file as it is, a checkpoint converted. */
+  async #makeChosen(
+    record: ModelRecord,
+    files: readonly PartedFile[],
+    type: ImportType,
+    report: Report,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const [only] = files;
+    if (files.length === 1 && only !== undefined && /\.gguf$/i.test(only.name)) {
+      await this.#shelf.makeRoom(only.bytes);
+      const meter = new ProgressMeter(only.bytes, 0, this.#world.now, report);
+      const writer = await this.#writer(record);
+      const buffer = new Uint8Array(PART_BYTES);
+      for (let index = 0; index < only.partCount; index++) {
+        throwIfAborted(signal);
+        const bytes = buffer.subarray(0, await only.read(index, buffer));
+        await writer.write(bytes);
+        meter.add(bytes.length);
+      }
+      await writer.end();
+    } else {
+      record.import = type;
+      await this.#makeFile(record, files, report, signal);
+    }
+    // Another tab may have deleted everything meanwhile.
+    if (!(await this.#isThere(record.file))) throw incomplete(record.name);
   }
 
   async #obtain(
@@ -244,11 +285,14 @@ export class ModelLibrary {
     report: Report,
     signal: AbortSignal,
   ): Promise<ModelRecord> {
+    if (source.import === null && source.files.length !== 1) {
+      throw new ParleyError("UNSUPPORTED_MODEL", `${source.name} is not one GGUF file.`);
+    }
+    if (source.files.length === 0 || source.files.some(({ url }) => url === "")) {
+      throw before?.complete ? damaged(source.name) : incomplete(source.name);
+    }
     const record = newRecord(source, before);
     if (source.import === null) {
-      if (source.files.length !== 1) {
-        throw new ParleyError("UNSUPPORTED_MODEL", `${source.name} is not one GGUF file.`);
-      }
       await this.#fetchAll(record, source.files, [record.file], report, signal);
     } else {
       await this.#fetchAll(record, source.files, record.sources, report, signal);
@@ -348,7 +392,8 @@ export class ModelLibrary {
   async #writer(
     record: ModelRecord,
   ): Promise<{ write(bytes: Uint8Array): Promise<void>; end(): Promise<void> }> {
-    const keeper = await FileKeeper.open(this.#shelf, record, record.file);
+    // What the user chose has no source to go on with: its record is written once, by add().
+    const keeper = await FileKeeper.open(this.#shelf, record.sources.length > 0 ? record : null, record.file);
     await keeper.drop(0);
     const part = new Uint8Array(this.#partBytes);
     let used = 0;
@@ -388,7 +433,8 @@ export class ModelLibrary {
 
   async #isThere(file: FileRecord): Promise<boolean> {
     const kept = await this.#shelf.kept();
-    return file.parts.every((part) => part !== null && kept.has(part.sha256));
+    const there = file.parts.filter((part) => part !== null && kept.has(part.sha256));
+    return file.bytes > 0 && there.reduce((sum, part) => sum + (part?.bytes ?? 0), 0) === file.bytes;
   }
 
   #partedFile({ name, bytes, parts }: FileRecord): PartedFile {
@@ -442,4 +488,13 @@ export class ModelLibrary {
       },
     };
   }
+}
+
+/** What the user chose cannot be fetched again. */
+function damaged(name: string): ParleyError {
+  return new ParleyError("CHECKSUM", `A part of ${name} is damaged; choose its file again.`);
+}
+
+function incomplete(name: string): ParleyError {
+  return new ParleyError("NOT_FOUND", `${name} was not stored as a whole; choose its file again.`);
 }

@@ -2,17 +2,18 @@
 import "fake-indexeddb/auto";
 import { createHash } from "node:crypto";
 import { IDBFactory } from "fake-indexeddb";
-import { beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { ParleyError } from "../../../../web/engine/errors";
-import { ModelLibrary } from "../../../../web/engine/models/library";
+import { type Convert, ModelLibrary } from "../../../../web/engine/models/library";
 import {
   IndexedDbParts,
   MemoryParts,
   type OpenedStore,
   openParts,
 } from "../../../../web/engine/models/part_store";
-import { openBlob, PART_BYTES } from "../../../../web/engine/models/parted_file";
-import { openDatabase } from "../../../../web/engine/models/records";
+import { openBlob, PART_BYTES, type PartedFile, readable } from "../../../../web/engine/models/parted_file";
+import { type ModelRecord, openDatabase } from "../../../../web/engine/models/records";
+import { Shelf } from "../../../../web/engine/models/shelf";
 import { FakeWorld } from "../../support/fake_world";
 
 const BASE = "https://host.example/";
@@ -393,5 +394,201 @@ describe("other sources", () => {
     expect(file.partCount).toBe(2);
     expect(await file.read(1, target)).toBe(5);
     expect(target.slice(0, 5)).toEqual(bytes.slice(PART_BYTES));
+  });
+});
+
+describe("a file that the user adds", () => {
+  const first = fill(PART, 7);
+  const second = fill(60, 8);
+  const whole = Uint8Array.from([...first, ...second]);
+
+  /** A file of two parts, the second of which `last` reads. */
+  function chosen(last: () => Promise<Uint8Array>, name = "mine.gguf"): PartedFile {
+    const open = async (index: number) => ({
+      read: async (target: Uint8Array) => {
+        const bytes = index === 0 ? first : await last();
+        target.set(bytes);
+        return bytes.length;
+      },
+      close() {},
+    });
+    return { name, bytes: whole.length, partCount: 2, ...readable(open) };
+  }
+
+  const add = (library: ModelLibrary, file: PartedFile, signal = running) =>
+    library.add([file], "q8_0", quiet, signal);
+  afterEach(() => {
+    vi.unstubAllGlobals();
+  });
+
+  const gone = async (): Promise<never> => {
+    throw new DOMException("The file could not be read.", "NotReadableError");
+  };
+
+  test("and that cannot be read to its end leaves nothing behind", async () => {
+    const store = await openStore();
+    const library = libraryOf(store);
+    await expect(add(library, chosen(gone))).rejects.toMatchObject({ name: "NotReadableError" });
+    expect(await library.stored()).toEqual([]);
+    expect(await store.parts.names()).toEqual([]);
+  });
+
+  test("and that cannot be read to its end leaves the model of that name as it was", async () => {
+    const store = await openStore();
+    const library = libraryOf(store);
+    const earlier = fill(150, 9);
+    await add(library, openBlob(new Blob([earlier]), "mine.gguf"));
+    const [before] = await library.stored();
+    const names = await store.parts.names();
+    await expect(add(library, chosen(gone))).rejects.toMatchObject({ name: "NotReadableError" });
+    expect(await library.stored()).toEqual([before]);
+    expect(await store.parts.names()).toEqual(names);
+    expect(await readAll(library, "file:mine")).toEqual(earlier);
+    await add(
+      library,
+      chosen(async () => second),
+    ); // the same name, and its parts in place of the earlier ones
+    expect(await readAll(library, "file:mine")).toEqual(whole);
+    expect(await store.parts.names()).toHaveLength(2);
+  });
+
+  test("and is aborted leaves the model of that name as it was", async () => {
+    const library = libraryOf(await openStore());
+    await add(library, openBlob(new Blob([fill(150, 9)]), "mine.gguf"));
+    const stop = new AbortController();
+    const abort = async () => {
+      stop.abort();
+      return second;
+    };
+    await expect(add(library, chosen(abort), stop.signal)).rejects.toMatchObject({ name: "AbortError" });
+    expect(await readAll(library, "file:mine")).toEqual(fill(150, 9));
+  });
+
+  test("D12: when its tab is killed meanwhile no half model is there, and its parts are swept up", async () => {
+    const store = await openStore();
+    let die: (reason: Error) => void = quiet;
+    let begun = quiet;
+    const reading = new Promise<void>((resolve) => {
+      begun = resolve;
+    });
+    const asleep = () =>
+      new Promise<never>((_, reject) => {
+        die = reject;
+        begun();
+      });
+    const adding = add(libraryOf(store), chosen(asleep, "killed.gguf"));
+    await reading;
+    expect(await store.parts.names()).toHaveLength(1);
+    const next = libraryOf(await openStore());
+    expect(await next.stored()).toEqual([]);
+    await expect(next.open("file:killed", quiet, running)).rejects.toMatchObject({ code: "NOT_FOUND" });
+    await new Shelf(store).sweep();
+    expect(await store.parts.names()).toEqual([]);
+    die(new Error("killed"));
+    await expect(adding).rejects.toThrow("killed");
+  });
+
+  test("is not swept up while it arrives, where there are no locks that say so either", async () => {
+    vi.stubGlobal("navigator", {});
+    const store = await openStore();
+    const library = libraryOf(store);
+    const sweep = async () => {
+      await library.sweep();
+      return second;
+    };
+    await add(library, chosen(sweep));
+    expect(await readAll(library, "file:mine")).toEqual(whole);
+  });
+
+  test("is not taken for whole when it was deleted while it arrived", async () => {
+    const library = libraryOf(await openStore());
+    const clear = async () => {
+      await library.clear();
+      return second;
+    };
+    await expect(add(library, chosen(clear))).rejects.toMatchObject({ code: "NOT_FOUND" });
+    expect(await library.stored()).toEqual([]);
+  });
+
+  test("as a checkpoint whose conversion fails leaves the model of that name as it was", async () => {
+    const store = await openStore();
+    await add(libraryOf(store), openBlob(new Blob([fill(150, 9)]), "model.gguf"));
+    const convert: Convert = async (_files, _type, _name, write) => {
+      await write(fill(PART, 1));
+      throw new ParleyError("BAD_SHAPE", "wte");
+    };
+    const library = new ModelLibrary(BASE, store, world, { partBytes: PART, convert });
+    const files = [
+      openBlob(new Blob([first]), "model.safetensors"),
+      openBlob(new Blob(["{}"]), "config.json"),
+    ];
+    await expect(library.add(files, "q4_0", quiet, running)).rejects.toMatchObject({ code: "BAD_SHAPE" });
+    expect(await readAll(library, "file:model")).toEqual(fill(150, 9));
+    expect(await store.parts.names()).toHaveLength(2);
+  });
+
+  test("D16: and whose part has rotted is to be chosen again: there is no address to fetch it from", async () => {
+    const store = await openStore();
+    const library = libraryOf(store);
+    await add(
+      library,
+      chosen(async () => second),
+    );
+    await store.parts.write(sha256(second), new Uint8Array(60));
+    for (const times of ["found", "gone"]) {
+      await expect(readAll(library, "file:mine"), times).rejects.toMatchObject({
+        code: "CHECKSUM",
+        message: expect.stringContaining("choose its file again"),
+      });
+    }
+    expect(world.requests).toEqual([]);
+    await add(
+      library,
+      chosen(async () => second),
+    );
+    expect(await readAll(library, "file:mine")).toEqual(whole);
+  });
+
+  test.each([
+    ["a GGUF file", null],
+    ["a checkpoint", "q8_0"],
+  ] as const)("and was left half-made by an earlier version, %s, is to be chosen again", async (_, type) => {
+    const store = await openStore();
+    await new Shelf(store).keep(sha256(first), first);
+    const parts = [{ sha256: sha256(first), bytes: PART }];
+    const file = { name: "half.gguf", url: "", bytes: 0, sha256: "", mark: "", checked: true, parts };
+    const record: ModelRecord = {
+      ...{ id: "file:half", name: "half", revision: "", license: "", file, sources: [], old: [] },
+      ...{ complete: false, entry: null, import: type, memory_bytes: 0 },
+    };
+    await store.database?.put("models", record);
+    const convert: Convert = async () => {};
+    const library = new ModelLibrary(BASE, store, world, { partBytes: PART, convert });
+    await expect(library.open("file:half", quiet, running)).rejects.toMatchObject({
+      code: "NOT_FOUND",
+      message: expect.stringContaining("choose its file again"),
+    });
+    expect(world.requests).toEqual([]);
+    expect(await store.database?.get("models", "file:half")).toEqual(record);
+  });
+
+  test("D15: and for which storage has no room runs from memory", async () => {
+    class NoRoom extends IndexedDbParts {
+      override async write(): Promise<void> {
+        throw new DOMException("full", "QuotaExceededError");
+      }
+    }
+    const database = await openDatabase();
+    const convert: Convert = async (_files, _type, _name, write) => write(whole);
+    const store = { parts: new NoRoom(database), database, refused: "" };
+    const library = new ModelLibrary(BASE, store, world, { partBytes: PART, convert });
+    const { id } = await library.add(
+      [openBlob(new Blob([first]), "model.safetensors")],
+      "q8_0",
+      quiet,
+      running,
+    );
+    expect(await readAll(library, id)).toEqual(whole);
+    await expect(library.open(id, quiet, running)).rejects.toMatchObject({ code: "NOT_FOUND" });
   });
 });
