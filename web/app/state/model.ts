@@ -76,6 +76,11 @@ export interface ModelState {
   refreshStorage(): Promise<void>;
 }
 
+/** Whether what is missing of a stored model can be fetched: the user's own files have no address. */
+export function canResume({ id, bytes, complete }: StoredModel): boolean {
+  return !complete && bytes > 0 && !id.startsWith("file:");
+}
+
 /** Any thrown value as a failure; the library's errors carry a stable code. */
 export function failureFrom(error: unknown): Failure {
   if (error instanceof Error) {

@@ -7,7 +7,7 @@ import { AskFirst } from "../components/ask_first";
 import { Licence } from "../components/licence";
 import { SaveModel, SavingNote } from "../components/save_model";
 import { failureText, formatBytes, formatBytesOf, formatNumber, t } from "../i18n";
-import type { CatalogEntry, StoredModel } from "../state/model";
+import { type CatalogEntry, canResume, type StoredModel } from "../state/model";
 import { usePage } from "../state/page";
 
 const COMMIT = /^[0-9a-f]{40}$/;
@@ -86,6 +86,7 @@ function ModelRow({ row }: { row: Row }) {
   const memory = stored?.memory_bytes || entry?.memory_bytes || 0;
   const bytes = stored?.bytes ?? 0;
   const partial = stored !== null && !stored.complete && bytes > 0;
+  const usable = !partial || canResume(stored);
   const figures = [
     stored?.complete
       ? text.stored(formatBytes(bytes))
@@ -116,7 +117,7 @@ function ModelRow({ row }: { row: Row }) {
         ))}
       </p>
       <p class="model-actions">
-        {!current && (
+        {!current && usable && (
           <button
             type="button"
             class="button"
@@ -131,7 +132,7 @@ function ModelRow({ row }: { row: Row }) {
             {text.pause}
           </button>
         )}
-        {current && (phase.phase === "idle" || phase.phase === "failed") && (
+        {current && usable && (phase.phase === "idle" || phase.phase === "failed") && (
           <button type="button" class="button" aria-describedby={name} onClick={() => void model.load()}>
             {partial ? text.resume : text.use}
           </button>
