@@ -130,7 +130,7 @@ export interface ChatMessage {
   pinned?: boolean; // Parley's own: its exchange is never dropped to fit the context
 }
 
-/** Sampling options by their OpenAI names, then Hugging Face's. Ranges: docs of the core's options.h. */
+/** Sampling options by their OpenAI names, then Hugging Face's. Ranges and defaults: docs/EMBEDDING.md. */
 export interface SamplingParams {
   temperature?: number;
   top_k?: number;
