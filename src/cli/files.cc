@@ -5,7 +5,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cerrno>
 #include <cstring>
 
@@ -44,34 +43,6 @@ class FileSource final : public ByteSource {
   std::string path_;
 };
 
-class PartsSource final : public ByteSource {
- public:
-  explicit PartsSource(std::vector<std::unique_ptr<ByteSource>> parts) : parts_(std::move(parts)) {
-    for (const auto& part : parts_) size_ += part->size();
-  }
-
-  uint64_t size() const override { return size_; }
-  Status ReadAt(uint64_t offset, std::span<uint8_t> destination) override {
-    for (const auto& part : parts_) {
-      if (destination.empty()) break;
-      if (offset >= part->size()) {
-        offset -= part->size();
-        continue;
-      }
-      const uint64_t count = std::min<uint64_t>(part->size() - offset, destination.size());
-      TRY(part->ReadAt(offset, destination.first(count)));
-      destination = destination.subspan(count);
-      offset = 0;
-    }
-    if (!destination.empty()) return MakeError(Code::kIo, "a read beyond the last part");
-    return {};
-  }
-
- private:
-  std::vector<std::unique_ptr<ByteSource>> parts_;
-  uint64_t size_ = 0;
-};
-
 Result<std::string> ReadDescriptor(int descriptor, const std::string& name, uint64_t max_bytes) {
   std::string text;
   char buffer[1 << 16];
@@ -100,15 +71,6 @@ Result<std::unique_ptr<ByteSource>> OpenFile(const std::string& path) {
   }
   return std::unique_ptr<ByteSource>(
       new FileSource(descriptor, static_cast<uint64_t>(status.st_size), path));
-}
-
-Result<std::unique_ptr<ByteSource>> OpenParts(const std::vector<std::string>& paths) {
-  std::vector<std::unique_ptr<ByteSource>> parts;
-  for (const std::string& path : paths) {
-    TRY_ASSIGN(auto part, OpenFile(path));
-    parts.push_back(std::move(part));
-  }
-  return std::unique_ptr<ByteSource>(new PartsSource(std::move(parts)));
 }
 
 Result<std::string> ReadWholeFile(const std::string& path, uint64_t max_bytes) {

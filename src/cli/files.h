@@ -3,7 +3,6 @@
 
 #include <memory>
 #include <string>
-#include <vector>
 
 #include "base/bytes.h"
 #include "base/result.h"
@@ -12,9 +11,6 @@ namespace parley {
 
 // A file opened for reading. kIo names the path and the system's reason.
 Result<std::unique_ptr<ByteSource>> OpenFile(const std::string& path);
-
-// Files read as one, in order: a model in parts.
-Result<std::unique_ptr<ByteSource>> OpenParts(const std::vector<std::string>& paths);
 
 // kLimit above `max_bytes`, kIo when it cannot be read.
 Result<std::string> ReadWholeFile(const std::string& path, uint64_t max_bytes);
