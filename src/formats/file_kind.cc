@@ -66,11 +66,21 @@ bool IsOnnx(std::string_view text) {
          (text[2] == '\x12' || text[2] == '\x3a' || text[2] == '\x42');
 }
 
+// A header's length, which is 2^24 at most (of eight bytes the upper five are zero below it), and
+// the header's first brace. Some lengths begin as other formats do: 640 as a pickle, 123 as JSON.
+// Those have no five zeros there: zero is no opcode of a pickle, nor a character of JSON.
+bool IsSafetensors(std::string_view text) {
+  return text.size() > 8 && text.substr(3, 5) == "\0\0\0\0\0"sv && text[8] == '{';
+}
+
 }  // namespace
 
 FileKind RecogniseFile(std::span<const uint8_t> first_bytes) {
   const std::string_view text(reinterpret_cast<const char*>(first_bytes.data()),
                               first_bytes.size());
+  constexpr FileKind kSafetensors = {
+      kSafetensorsKind, "it is read with its folder's config.json and tokenizer files beside it"};
+  if (IsSafetensors(text)) return kSafetensors;
   for (const Signature& signature : kSignatures) {
     if (text.starts_with(signature.prefix)) return signature.kind;
   }
@@ -78,10 +88,7 @@ FileKind RecogniseFile(std::span<const uint8_t> first_bytes) {
     return {"an HTML page", "the link leads to a page; take the file's own download link"};
   }
   if (IsOnnx(text)) return {"an ONNX model", kTakeAnother};
-  if (text.size() > 8 && text[8] == '{') {
-    return {kSafetensorsKind,
-            "it is read with its folder's config.json and tokenizer files beside it"};
-  }
+  if (text.size() > 8 && text[8] == '{') return kSafetensors;  // of whatever length
   if (text.substr(0, 8).ends_with("TFL3")) return {"a TensorFlow Lite model", kTakeAnother};
   return {kUnknownKind, ""};
 }

@@ -220,6 +220,14 @@ class Inspect(unittest.TestCase):
             whole = inspect(folder)
             self.assertEqual(whole["plan"]["quantization"], "Q8_0")
 
+    def test_a_header_whose_length_looks_like_a_pickle_is_read(self):
+        header = json.dumps({"w": {"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}})
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder, "model.safetensors")
+            path.write_bytes(struct.pack("<Q", 640) + header.ljust(640).encode() + bytes(4))
+            self.assertEqual(path.read_bytes()[:2], b"\x80\x02")
+            self.assertEqual(inspect(path)["kind"], "safetensors")
+
     def test_wrong_files_are_named_with_code_and_offset(self):
         for name, texts in {"html": ["BAD_MAGIC", "HTML"], "empty": ["TRUNCATED", "byte 0"],
                             "version_1": ["BAD_VERSION", "byte 4"], "counts_huge": ["LIMIT", "byte 8"],

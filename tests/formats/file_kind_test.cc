@@ -33,6 +33,28 @@ TEST_CASE("what is not recognised is said to be unknown") {
   }
 }
 
+TEST_CASE("a length that begins like another format is a header's when JSON follows it") {
+  const auto file = [](uint32_t length, const std::string& rest) {
+    std::string text(8, '\0');
+    for (size_t i = 0; i < 4; ++i) text[i] = static_cast<char>(length >> (8 * i));
+    return text + rest;
+  };
+  // Pickles of protocols 2 to 5, gzip, JSON.
+  for (const uint32_t length : {640u, 896u, 1152u, 1408u, 640u + (3 << 16), 0x8b1fu, 123u}) {
+    INFO(length);
+    CHECK(Describe(file(length, "{\"w\":{")) == parley::kSafetensorsKind);
+    CHECK(Describe(file(length, "")) != parley::kSafetensorsKind);
+    CHECK(Describe(file(length, "(")) != parley::kSafetensorsKind);
+  }
+  // pickle.dumps(b"abcd{}") and pickle.dumps("\0\0\0\0{}") of protocol 2, as Python 2 writes them.
+  CHECK(Describe("\x80\x02U\x06"
+                 "abcd{}q\0."sv) == "a Python pickle, perhaps a PyTorch checkpoint");
+  CHECK(Describe("\x80\x02U\x06\0\0\0\0{}q\0."sv) ==
+        "a Python pickle, perhaps a PyTorch checkpoint");
+  // {"{": 1} of protocol 4, whose frame's length stands where a header's does.
+  CHECK(Describe("\x80\x04\x95\x0a\0\0\0\0\0\0\0}\x94\x8c\x01{\x94K\x01s."sv) == "a Python pickle");
+}
+
 TEST_CASE("an error says what the file is and what to do") {
   CHECK(NotA("a GGUF file", Recognise("<html>")) ==
         "not a GGUF file but an HTML page: the link leads to a page; take the file's own download "
