@@ -112,19 +112,15 @@ bool Arguments::ParseOption(std::string_view word, size_t* next) {
 }
 
 bool Arguments::Parse() {
-  for (std::string_view word : words_) {
-    if (word == "--") break;
-    if (word == "--help" || word == "-h") {
-      PrintHelp();
-      return false;
-    }
-  }
   size_t positional = 0;
   bool options_ended = false;
   for (size_t next = 0; next < words_.size();) {
     const std::string_view word = words_[next++];
     if (!options_ended && word == "--") {
       options_ended = true;
+    } else if (!options_ended && (word == "--help" || word == "-h")) {
+      PrintHelp();
+      return false;
     } else if (!options_ended && word.starts_with("--")) {
       if (!ParseOption(word, &next)) return false;
     } else if (!options_ended && word.size() > 1 && word[0] == '-') {

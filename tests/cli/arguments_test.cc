@@ -42,11 +42,15 @@ TEST_CASE("Options are bound in every spelling; positional words keep their orde
 }
 
 TEST_CASE("A value may look like an option") {
-  std::string text;
-  Arguments arguments("test", "", {"--text", "--help-me"});
-  arguments.Value("text", "TEXT", "", &text);
-  REQUIRE(arguments.Parse());
-  CHECK(text == "--help-me");
+  for (const char* value : {"--help", "-h", "--", "--text"}) {
+    std::string text, word;
+    Arguments arguments("test", "", {"--text", value, "--", "--help"});
+    arguments.Value("text", "TEXT", "", &text);
+    arguments.Positional("WORD", "", &word);
+    REQUIRE(arguments.Parse());
+    CHECK(text == value);
+    CHECK(word == "--help");
+  }
 }
 
 TEST_CASE("SHA-256 of the standard's examples") {

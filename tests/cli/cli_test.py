@@ -76,6 +76,11 @@ class Usage(unittest.TestCase):
                 self.assertEqual(out, "")
                 self.assertIn(message, err)
 
+    def test_a_value_may_be_a_word_for_help(self):
+        for words, value in [(["--prompt", "-h"], "-h"), (["--prompt", "--help"], "--help"), (["--prompt=-h"], "-h")]:
+            self.assertTrue(complete(*words, "--max-tokens", "1", "--echo")["text"].startswith(value))
+        self.assertIn("Usage", parley("complete", "--prompt", "x", "-h")[0])
+
     def test_errors_name_what_is_wrong(self):
         out, err = parley("complete", "--model", "no-such-model", "--prompt", "x", code=1)
         self.assertEqual(out, "")
