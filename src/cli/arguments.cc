@@ -5,6 +5,8 @@
 #include <charconv>
 #include <cstdio>
 
+#include "cli/printable.h"
+
 namespace parley {
 namespace {
 
@@ -141,15 +143,15 @@ bool Arguments::Parse() {
 }
 
 int Arguments::UsageError(std::string_view message) {
-  std::fprintf(stderr, "parley %s: %.*s\nTry 'parley %s --help'.\n", command_.c_str(),
-               static_cast<int>(message.size()), message.data(), command_.c_str());
+  std::fprintf(stderr, "parley %s: %s\nTry 'parley %s --help'.\n", command_.c_str(),
+               Printable(message).c_str(), command_.c_str());
   exit_code_ = kExitUsage;
   return kExitUsage;
 }
 
 int Arguments::Fail(const Error& error) const {
   std::fflush(stdout);
-  std::fprintf(stderr, "parley %s: %s [%s", command_.c_str(), error.message.c_str(),
+  std::fprintf(stderr, "parley %s: %s [%s", command_.c_str(), Printable(error.message).c_str(),
                CodeName(error.code));
   if (error.offset != kNoOffset) {
     std::fprintf(stderr, " at byte %llu", static_cast<unsigned long long>(error.offset));

@@ -56,7 +56,7 @@ class Arguments {
   // Prints "parley COMMAND: message" with a pointer to --help on stderr; returns kExitUsage.
   int UsageError(std::string_view message);
   // Prints "parley COMMAND: message" with the error's code, and offset if it has one, on stderr;
-  // returns kExitError.
+  // returns kExitError. Messages may quote files: no control character reaches the terminal.
   int Fail(const Error& error) const;
 
  private:

@@ -11,6 +11,7 @@
 #include "base/rng.h"
 #include "cli/commands.h"
 #include "cli/model_source.h"
+#include "cli/printable.h"
 
 namespace parley {
 namespace {
@@ -56,7 +57,7 @@ Result<Speed> Measure(LanguageModel& model, uint32_t prompt, uint32_t decoded, u
 void Print(const Engine& engine, const Speed& speed, uint32_t prompt, uint32_t decoded,
            bool as_json) {
   if (!as_json) {
-    std::printf("%s %s, %s kernels, %u threads\n", engine.plan.config.name.c_str(),
+    std::printf("%s %s, %s kernels, %u threads\n", Printable(engine.plan.config.name).c_str(),
                 engine.plan.quantization.c_str(), engine.kernels.c_str(), engine.plan.threads);
     std::printf("prefill %6u tokens  %8.1f tokens/s\n", prompt, speed.prefill);
     std::printf("decode  %6u tokens  %8.1f tokens/s\n", decoded, speed.decode);

@@ -12,6 +12,7 @@
 #include "cli/commands.h"
 #include "cli/generation.h"
 #include "cli/model_source.h"
+#include "cli/printable.h"
 
 namespace parley {
 namespace {
@@ -75,7 +76,7 @@ class Conversation {
   }
   void PrintInfo() const {
     const Usage& usage = session_.usage();
-    std::printf("%s, %s, %s kernels, %u threads\n", engine_.plan.config.name.c_str(),
+    std::printf("%s, %s, %s kernels, %u threads\n", Printable(engine_.plan.config.name).c_str(),
                 engine_.plan.quantization.c_str(), engine_.kernels.c_str(), engine_.plan.threads);
     std::printf("context: %u of %u tokens used\n", usage.prompt_tokens + usage.completion_tokens,
                 engine_.plan.context);
@@ -196,7 +197,7 @@ int RunChat(Arguments& arguments) {
   CatchInterrupts();
   const bool terminal = isatty(STDIN_FILENO) != 0;
   if (terminal) {
-    std::printf("%s. /help lists commands.\n", (*engine)->plan.config.name.c_str());
+    std::printf("%s. /help lists commands.\n", Printable((*engine)->plan.config.name).c_str());
   }
   Conversation conversation(**engine, **session, sampling, *preset);
   conversation.SetSystem(system);

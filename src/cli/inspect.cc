@@ -10,6 +10,7 @@
 #include "cli/files.h"
 #include "cli/model_folder.h"
 #include "cli/model_source.h"
+#include "cli/printable.h"
 #include "engine/plan.h"
 #include "formats/file_kind.h"
 #include "formats/gguf_source.h"
@@ -17,6 +18,8 @@
 
 namespace parley {
 namespace {
+
+constexpr size_t kShownBytes = 60;  // of a name or a text
 
 // What both kinds of file are shown as.
 struct Inspected {
@@ -37,15 +40,6 @@ uint64_t Values(const TensorInfo& tensor) {
   uint64_t values = 1;
   for (uint32_t i = 0; i < tensor.n_dims; ++i) values *= tensor.shape[i];
   return values;
-}
-
-// Text of a file for a terminal: no control characters, which could be its escape sequences.
-std::string Printable(std::string_view text, size_t max_bytes = 60) {
-  std::string shown(text.substr(0, max_bytes));
-  for (char& c : shown) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = '?';
-  }
-  return text.size() > max_bytes ? shown + "..." : shown;
 }
 
 std::string Megabytes(uint64_t bytes) {
@@ -98,7 +92,7 @@ std::string ShownValue(const GgufHeader& header, const GgufHeader::Entry& entry)
     case GgufType::kArray:
       return std::to_string(entry.count) + " x " + GgufTypeName(entry.element_type);
     case GgufType::kString:
-      return "\"" + Printable(*header.GetString(entry.key, "")) + "\"";
+      return "\"" + Printable(*header.GetString(entry.key, ""), kShownBytes) + "\"";
     case GgufType::kBool:
       return *header.GetBool(entry.key, false) ? "true" : "false";
     case GgufType::kF32:
@@ -121,7 +115,7 @@ void PrintPlan(const Plan& plan) {
       "%u, context %u, vocabulary "
       "%u, %s head\n",
       ArchitectureName(config.architecture), config.name.empty() ? "" : ", ",
-      Printable(config.name).c_str(), config.n_layers, config.width, config.n_heads,
+      Printable(config.name, kShownBytes).c_str(), config.n_layers, config.width, config.n_heads,
       config.n_kv_heads, config.mlp_width, config.context_length, config.vocab_size,
       config.tied_head ? "tied" : "untied");
   std::printf(
@@ -164,7 +158,7 @@ void PrintText(const std::string& file, const Inspected& result, bool list_all) 
   if (result.gguf != nullptr) {
     std::printf("\nMetadata\n");
     for (const auto& entry : result.gguf->entries()) {
-      std::printf("  %s = %s\n", Printable(entry.key).c_str(),
+      std::printf("  %s = %s\n", Printable(entry.key, kShownBytes).c_str(),
                   ShownValue(*result.gguf, entry).c_str());
     }
   }
@@ -174,8 +168,8 @@ void PrintText(const std::string& file, const Inspected& result, bool list_all) 
     for (uint32_t i = 0; i < tensor.n_dims; ++i) {
       shape.append(i == 0 ? "" : ", ").append(std::to_string(tensor.shape[i]));
     }
-    std::printf("  %-32s %-6s [%s]  %llu  %llu\n", Printable(tensor.name).c_str(), TypeName(tensor),
-                shape.c_str(), static_cast<unsigned long long>(tensor.bytes),
+    std::printf("  %-32s %-6s [%s]  %llu  %llu\n", Printable(tensor.name, kShownBytes).c_str(),
+                TypeName(tensor), shape.c_str(), static_cast<unsigned long long>(tensor.bytes),
                 static_cast<unsigned long long>(tensor.offset));
   }
 }

@@ -16,6 +16,7 @@ import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 GOLDEN = ROOT / "tests/golden/parley-17m"
+TINY = ROOT / "tests/fuzz/corpus/gguf/model_q4_0"  # a vocabulary of the 256 bytes, a context of 8
 PARLEY = ""
 
 EOS, USER, ASSISTANT = 8188, 8189, 8190
@@ -80,6 +81,23 @@ class Usage(unittest.TestCase):
         for words, value in [(["--prompt", "-h"], "-h"), (["--prompt", "--help"], "--help"), (["--prompt=-h"], "-h")]:
             self.assertTrue(complete(*words, "--max-tokens", "1", "--echo")["text"].startswith(value))
         self.assertIn("Usage", parley("complete", "--prompt", "x", "-h")[0])
+
+    def test_a_file_writes_no_control_characters_to_the_terminal(self):
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/model.gguf"
+            parley("quantize", TINY, path, "--name", "n\x1b[31mam\u009b31me")
+            words = ["--prompt-tokens", "2", "--tokens", "1", "--runs", "1"]
+            for out in [parley("bench", "--model", path, *words)[0],
+                        parley("chat", "--model", path, stdin="/info\n")[0],
+                        parley("inspect", path, "--all")[0]]:
+                self.assertIn("n?[31mam?31me", out)
+                self.assertNotRegex(out, "[\x1b\u009b]")
+            data = pathlib.Path(path).read_bytes()
+            at = data.index(b"gpt2")
+            pathlib.Path(path).write_bytes(data[:at] + b"g\x1bt2" + data[at + 4:])
+            _, err = parley("complete", "--model", path, "--prompt", "x", code=1)
+            self.assertIn("g?t2", err)
+            self.assertNotIn("\x1b", err)
 
     def test_errors_name_what_is_wrong(self):
         out, err = parley("complete", "--model", "no-such-model", "--prompt", "x", code=1)
