@@ -1,6 +1,8 @@
 // `parley`: finds the subcommand and hands it its words. Everything else is in the subcommands' own
 // files.
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -45,7 +47,18 @@ void PrintHelp(std::FILE* out) {
                kExitOk, kExitError, kExitUsage);
 }
 
-int Main(int argc, char** argv) {
+// What was printed is written down, or the exit code says that it is not: a full disk shows only
+// here, when the last of it leaves the buffer.
+int FlushOutput(int exit_code) {
+  errno = 0;
+  if (std::fflush(stdout) == 0 && std::ferror(stdout) == 0) return exit_code;
+  const char* reason = errno != 0 ? std::strerror(errno) : "a write failed before";
+  std::fprintf(stderr, "parley: cannot write to standard output: %s [%s]\n", reason,
+               CodeName(Code::kIo));
+  return kExitError;
+}
+
+int Run(int argc, char** argv) {
   if (argc < 2) {
     PrintHelp(stderr);
     return kExitUsage;
@@ -67,6 +80,8 @@ int Main(int argc, char** argv) {
   std::fprintf(stderr, "parley: unknown command '%s'\nTry 'parley --help'.\n", argv[1]);
   return kExitUsage;
 }
+
+int Main(int argc, char** argv) { return FlushOutput(Run(argc, argv)); }
 
 }  // namespace
 }  // namespace parley

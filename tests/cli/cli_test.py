@@ -82,6 +82,26 @@ class Usage(unittest.TestCase):
             self.assertTrue(complete(*words, "--max-tokens", "1", "--echo")["text"].startswith(value))
         self.assertIn("Usage", parley("complete", "--prompt", "x", "-h")[0])
 
+    @unittest.skipIf(not os.path.exists("/dev/full"), "no /dev/full on this system")
+    def test_output_that_cannot_be_written_is_an_error(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for words in [
+                ["--help"], ["--version"], ["chat", "--help"],
+                ["chat", "--model", TINY],
+                ["complete", "--model", TINY, "--prompt", "a", "--max-tokens", "1"],
+                ["tokenize"], ["tokenize", "--jsonl"], ["detokenize"],
+                ["quantize", TINY, f"{folder}/out.gguf"],
+                ["inspect", TINY], ["inspect", TINY, "--json"],
+                ["eval", "--model", TINY, "--text", "-"],
+                ["bench", "--model", TINY, "--prompt-tokens", "2", "--tokens", "1", "--runs", "1"],
+            ]:
+                stdin = b'"a"' if "--jsonl" in words else b"/help\n" if "chat" in words else b"1 2"
+                with self.subTest(words), open("/dev/full", "wb") as full:
+                    done = subprocess.run([PARLEY, *words], input=stdin, stdout=full, stderr=subprocess.PIPE,
+                                          check=False)
+                    self.assertEqual(done.returncode, 1)
+                    self.assertRegex(done.stderr.decode(), r"^parley.*cannot write to standard output: .*\[IO\]\n$")
+
     def test_a_file_writes_no_control_characters_to_the_terminal(self):
         with tempfile.TemporaryDirectory() as folder:
             path = f"{folder}/model.gguf"
