@@ -42,12 +42,8 @@ struct Turn {
 
 class Conversation {
  public:
-  Conversation(Engine& engine, Session& session, SamplingArguments sampling,
-               GenerationOptions preset)
-      : engine_(engine),
-        session_(session),
-        sampling_(std::move(sampling)),
-        preset_(std::move(preset)) {}
+  Conversation(Engine& engine, Session& session, GenerationOptions options)
+      : engine_(engine), session_(session), options_(std::move(options)) {}
 
   void Reset() {
     turns_.clear();
@@ -88,7 +84,7 @@ class Conversation {
 
  private:
   Status Reply() {
-    TRY_ASSIGN(GenerationOptions options, sampling_.Over(preset_));
+    GenerationOptions options = options_;
     DrawSeed(&options);
     std::vector<Message> messages;
     messages.reserve(turns_.size());
@@ -120,8 +116,7 @@ class Conversation {
 
   Engine& engine_;
   Session& session_;
-  SamplingArguments sampling_;
-  GenerationOptions preset_;
+  GenerationOptions options_;  // with a seed only when one was given
   std::string system_;
   std::vector<Turn> turns_;
   size_t dropped_ = 0;  // messages, at the last reply
@@ -184,8 +179,8 @@ int RunChat(Arguments& arguments) {
   DeclareModelArguments(arguments, &model);
   sampling.Declare(arguments);
   if (!arguments.Parse()) return arguments.exit_code();
-  if (auto options = sampling.Over({}); !options.ok()) {
-    return arguments.UsageError(options.error().message);
+  if (const auto alone = sampling.Over({}); !alone.ok()) {
+    return arguments.UsageError(alone.error().message);
   }
   const auto engine = LoadModel(model);
   if (!engine.ok()) return arguments.Fail(engine.error());
@@ -193,13 +188,15 @@ int RunChat(Arguments& arguments) {
   if (!session.ok()) return arguments.Fail(session.error());
   const auto preset = ChatPreset(model.model, (*engine)->style.format);
   if (!preset.ok()) return arguments.Fail(preset.error());
+  const auto options = sampling.Over(*preset);
+  if (!options.ok()) return arguments.Fail(options.error());
 
   CatchInterrupts();
   const bool terminal = isatty(STDIN_FILENO) != 0;
   if (terminal) {
     std::printf("%s. /help lists commands.\n", Printable((*engine)->plan.config.name).c_str());
   }
-  Conversation conversation(**engine, **session, sampling, *preset);
+  Conversation conversation(**engine, **session, *options);
   conversation.SetSystem(system);
   int exit_code = kExitOk;
   std::string line;

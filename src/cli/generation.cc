@@ -3,7 +3,9 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
+#include <limits>
 
 #include "base/clock.h"
 
@@ -44,6 +46,9 @@ constexpr SamplingFlag kFlags[] = {
     {"top-logprobs", "top_logprobs", "N", "the same as logprobs"},
 };
 
+// Ids are held to the model's vocabulary once it is loaded.
+constexpr uint32_t kAnyVocabulary = std::numeric_limits<uint32_t>::max();
+
 }  // namespace
 
 void SamplingArguments::Declare(Arguments& arguments) {
@@ -58,13 +63,12 @@ void SamplingArguments::Declare(Arguments& arguments) {
 }
 
 Result<GenerationOptions> SamplingArguments::Over(GenerationOptions base) const {
-  // The caller's limit replaces the preset's, of whichever kind.
-  if (checked_.max_length != 0) base.max_tokens = 0;
+  // The caller's limit replaces the preset's, of whichever kind, and no preset stands against one.
+  if (checked_.max_length != 0 || checked_.min_tokens > base.max_tokens) base.max_tokens = 0;
+  if (checked_.max_tokens != 0) base.min_tokens = std::min(base.min_tokens, checked_.max_tokens);
   for (const auto& [name, value] : given_) TRY(SetOption(name, value, &base));
   base.ignore_eos = ignore_eos_;
-  if (base.max_tokens != 0 && base.max_length != 0) {
-    return MakeError(Code::kBadArg, "max-tokens and max-length exclude each other");
-  }
+  TRY(ValidateOptions(base, kAnyVocabulary));
   return base;
 }
 

@@ -21,7 +21,8 @@ class SamplingArguments {
   // Declares each option of sampling/options.h as `--kebab-case`; values are checked as they are
   // parsed.
   void Declare(Arguments& arguments);
-  // `base` with the given options on top. BAD_ARG when they contradict each other.
+  // `base` with the given options on top; what of `base` would contradict them gives way. BAD_ARG
+  // when they contradict each other, which needs no model to tell.
   Result<GenerationOptions> Over(GenerationOptions base) const;
 
  private:

@@ -66,7 +66,11 @@ class Usage(unittest.TestCase):
             (["complete", "--prompt", "x", "--temperature", "nan"], "temperature"),
             (["complete", "--prompt", "x", "--top-k", "-1"], "top_k"),
             (["complete", "--prompt", "x", "--max-tokens", "2", "--max-length", "9"], "exclude each other"),
+            (["complete", "--prompt", "x", "--max-tokens", "2", "--min-tokens", "3"], "min_tokens is above max_tokens"),
+            (["complete", "--prompt", "x", "--best-of", "2", "--temperature", "0"], "best_of needs a temperature"),
             (["complete", "--prompt", "x", "--engine", "steam"], "expected kernels or reference"),
+            (["chat", "--max-tokens", "2", "--min-tokens", "3"], "min_tokens is above max_tokens"),
+            (["chat", "--best-of", "2", "--temperature", "0"], "best_of needs a temperature"),
             (["complete", "--prompt", "x", "--threads", "two"], "expected a whole number"),
             (["eval"], "missing option --text"),
             (["quantize", "in"], "missing argument"),
@@ -281,6 +285,15 @@ class Chat(unittest.TestCase):
         self.assertEqual(out[0], out[1])
         self.assertEqual(out[0], out[2])
         self.assertIn("context:", parley("chat", stdin="/info\n")[0])
+
+    def test_what_is_asked_for_goes_before_the_preset(self):
+        out, _ = parley("chat", "--temperature", "0", "--min-tokens", "100", stdin="Hi\n/info\n")
+        self.assertGreater(int(out.split("context: ")[1].split()[0]), 100)  # the preset ends at 64
+        with tempfile.TemporaryDirectory() as folder:
+            path = f"{folder}/model.gguf"  # not the catalog's: the preset is that of eos_turns, 2 tokens or more
+            parley("quantize", "parley-17m", path)
+            words = ["chat", "--model", path, "--chat-format", "eos_turns", "--max-tokens", "1"]
+            self.assertEqual(parley(*words, stdin="Hi\n")[1], "")
 
     def test_twenty_turns_without_an_empty_or_repeated_reply(self):
         turns = json.loads((ROOT / "tests/golden/twenty_turns.json").read_text())
