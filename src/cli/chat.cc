@@ -6,6 +6,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -61,13 +62,17 @@ class Conversation {
     return status;
   }
   Status Again() {
-    if (turns_.empty() || turns_.back().role != Role::kAssistant) {
-      return MakeError(Code::kBadState, "there is no reply yet");
+    if (turns_.empty() || turns_.back().role == Role::kSystem) {
+      return MakeError(Code::kBadState, "there is nothing to reply to yet");
     }
-    const Turn last = turns_.back();
-    turns_.pop_back();
+    std::optional<Turn> last;
+    if (turns_.back().role == Role::kAssistant) {
+      last = std::move(turns_.back());
+      turns_.pop_back();
+    }
+    const size_t before = turns_.size();
     Status status = Reply();
-    if (!status.ok()) turns_.push_back(last);
+    if (last.has_value() && turns_.size() == before) turns_.push_back(std::move(*last));
     return status;
   }
   void PrintInfo() const {
@@ -83,6 +88,8 @@ class Conversation {
   }
 
  private:
+  // Adds a turn unless the reply has no word, stopped before its first one or ended there: the
+  // model is not shown one that nobody saw. The message stays, which /again replies to.
   Status Reply() {
     GenerationOptions options = options_;
     DrawSeed(&options);
@@ -110,7 +117,7 @@ class Conversation {
       predicted_per_second_ =
           (session_.usage().completion_tokens - 1) * 1000.0 / generation.predicted_ms;
     }
-    turns_.push_back({Role::kAssistant, generation.text});
+    if (!generation.text.empty()) turns_.push_back({Role::kAssistant, generation.text});
     return {};
   }
 
@@ -161,7 +168,7 @@ bool Handle(const std::string& line, Conversation* conversation, Status* status)
     *status = conversation->Again();
   } else if (line == "/info") {
     conversation->PrintInfo();
-  } else if (line.starts_with("/system")) {
+  } else if (line == "/system" || line.starts_with("/system ")) {
     conversation->SetSystem(line.size() > 8 ? line.substr(8) : "");
   } else {
     *status = MakeError(Code::kBadArg, line + " is no command; /help names them");

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -286,6 +287,14 @@ class Chat(unittest.TestCase):
         self.assertEqual(out[0], out[2])
         self.assertIn("context:", parley("chat", stdin="/info\n")[0])
 
+    def test_only_the_command_itself_sets_the_system_text(self):
+        for line in ["/systems", "/systemprompt You are a pirate."]:
+            out, err = parley("chat", "--temperature", "0", stdin=f"Hi\n{line}\n/again\n", code=1)
+            self.assertIn("is no command", err)
+            self.assertEqual(len(out.splitlines()), 2)  # the conversation was kept
+        _, err = parley("chat", stdin="Hi\n/system You are a pirate.\n/again\n", code=1)
+        self.assertIn("there is nothing to reply to", err)
+
     def test_what_is_asked_for_goes_before_the_preset(self):
         out, _ = parley("chat", "--temperature", "0", "--min-tokens", "100", stdin="Hi\n/info\n")
         self.assertGreater(int(out.split("context: ")[1].split()[0]), 100)  # the preset ends at 64
@@ -294,6 +303,40 @@ class Chat(unittest.TestCase):
             parley("quantize", "parley-17m", path)
             words = ["chat", "--model", path, "--chat-format", "eos_turns", "--max-tokens", "1"]
             self.assertEqual(parley(*words, stdin="Hi\n")[1], "")
+
+    def test_a_reply_stopped_before_its_first_word_is_none(self):
+        # Twenty tries are written unseen, so that the signal comes before any text.
+        words = ["--best-of", "20", "--max-tokens", "40", "--threads", "1", "--ignore-eos", "--seed", "1",
+                 "--logit-bias", f"{EOS}:-100", "--temperature", "0.7", "--top-k", "40", "--top-p", "1",
+                 "--repetition-penalty", "1", "--retry-repeats", "0"]
+        with subprocess.Popen([PARLEY, "chat", *words],
+                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as chat:
+            def say(line, stop=False):
+                chat.stdin.write(line.encode() + b"\n")
+                chat.stdin.flush()
+                if stop:
+                    time.sleep(0.2)
+                    chat.send_signal(signal.SIGINT)
+                chat.stdin.write(b"/help\n")
+                chat.stdin.flush()
+                out = b""
+                while not out.endswith(b"stops a reply\n"):
+                    out += os.read(chat.stdout.fileno(), 4096)
+                return out.decode().partition("/help ")[0].removesuffix("\n")
+
+            def reply(conversation):
+                return complete(*words, "--special", "--prompt", conversation + "<|assistant|>")["text"]
+
+            say("/new")  # it listens now
+            asked = "<|user|>Tell me a story"
+            self.assertEqual(say("Tell me a story", stop=True), "")
+            story = say("/again")  # the message has stayed
+            self.assertEqual(story, reply(asked))
+            self.assertEqual(say("/again", stop=True), "")  # the story stays
+            self.assertEqual(say("Hi", stop=True), "")
+            self.assertEqual(say("Ho"), reply(f"{asked}<|assistant|>{story}<|user|>Hi<|user|>Ho"))
+            chat.stdin.close()
+            self.assertEqual(chat.wait(timeout=60), 0)
 
     def test_twenty_turns_without_an_empty_or_repeated_reply(self):
         turns = json.loads((ROOT / "tests/golden/twenty_turns.json").read_text())
