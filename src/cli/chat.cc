@@ -184,7 +184,8 @@ int RunChat(Arguments& arguments) {
   std::string system;
   arguments.Value("system", "TEXT", "what the model is told first", &system);
   DeclareModelArguments(arguments, &model);
-  sampling.Declare(arguments);
+  DeclareChatFormatArgument(arguments, &model.chat_format);
+  sampling.Declare(arguments, false);
   if (!arguments.Parse()) return arguments.exit_code();
   if (const auto alone = sampling.Over({}); !alone.ok()) {
     return arguments.UsageError(alone.error().message);

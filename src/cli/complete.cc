@@ -85,11 +85,16 @@ int RunComplete(Arguments& arguments) {
   DeclareModelArguments(arguments, &model);
   DeclareEngineArgument(arguments, "engine", "kernels, or reference: plain f32 (kernels)",
                         &model.engine);
-  sampling.Declare(arguments);
+  sampling.Declare(arguments, true);
   if (!arguments.Parse()) return arguments.exit_code();
   if (!arguments.Has("prompt")) return arguments.UsageError("missing option --prompt TEXT");
   Result<GenerationOptions> options = sampling.Over({});
   if (!options.ok()) return arguments.UsageError(options.error().message);
+  if (options->top_logprobs >= 0 && !json) {
+    return arguments.UsageError(
+        std::string(arguments.Has("logprobs") ? "--logprobs" : "--top-logprobs") +
+        " is printed with --json only");
+  }
   DrawSeed(&*options);
   if (prompt == "-") {
     Result<std::string> read = ReadStandardInput(kMaxPromptBytes);

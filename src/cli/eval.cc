@@ -190,11 +190,13 @@ int RunEval(Arguments& arguments) {
   DeclareModelArguments(arguments, &model);
   DeclareEngineArgument(arguments, "engine", "kernels, or reference: plain f32 (kernels)",
                         &model.engine);
-  DeclareEngineArgument(arguments, "against-engine", "for the other model (the same)",
+  DeclareEngineArgument(arguments, "against-engine",
+                        "for the other model (the same); alone: for the same model",
                         &against.engine);
   if (!arguments.Parse()) return arguments.exit_code();
   if (text_path.empty()) return arguments.UsageError("missing option --text FILE");
-  const bool compared = arguments.Has("against");
+  const bool compared = arguments.Has("against") || arguments.Has("against-engine");
+  if (!arguments.Has("against")) against.model = model.model;
   if (!arguments.Has("against-engine")) against.engine = model.engine;
   against.threads = model.threads;
   against.context = model.context;

@@ -42,7 +42,10 @@ constexpr SamplingFlag kFlags[] = {
     {"stop-token-ids", "stop_token_ids", "ID", "ends at this token; repeatable"},
     {"best-of", "best_of", "N", "writes N replies, keeps the most probable, 1 to 20"},
     {"retry-repeats", "retry_repeats", "N", "up to N new tries when a reply repeats one, 0 to 20"},
-    {"logprobs", "logprobs", "N", "log-probabilities with N alternatives, 0 to 20"},
+};
+
+constexpr SamplingFlag kLogprobFlags[] = {
+    {"logprobs", "logprobs", "N", "log-probabilities with N alternatives, 0 to 20; with --json"},
     {"top-logprobs", "top_logprobs", "N", "the same as logprobs"},
 };
 
@@ -51,13 +54,17 @@ constexpr uint32_t kAnyVocabulary = std::numeric_limits<uint32_t>::max();
 
 }  // namespace
 
-void SamplingArguments::Declare(Arguments& arguments) {
-  for (const SamplingFlag& flag : kFlags) {
+void SamplingArguments::Declare(Arguments& arguments, bool with_logprobs) {
+  const auto declare = [this, &arguments](const SamplingFlag& flag) {
     arguments.Value(flag.flag, flag.placeholder, flag.help,
                     [this, option = flag.option](std::string_view value) {
                       given_.emplace_back(option, value);
                       return SetOption(option, value, &checked_);
                     });
+  };
+  for (const SamplingFlag& flag : kFlags) declare(flag);
+  if (with_logprobs) {
+    for (const SamplingFlag& flag : kLogprobFlags) declare(flag);
   }
   arguments.Flag("ignore-eos", "the model's own end tokens do not end the reply", &ignore_eos_);
 }

@@ -19,8 +19,8 @@ namespace parley {
 class SamplingArguments {
  public:
   // Declares each option of sampling/options.h as `--kebab-case`; values are checked as they are
-  // parsed.
-  void Declare(Arguments& arguments);
+  // parsed. `with_logprobs`: log-probabilities too, of a command that prints them.
+  void Declare(Arguments& arguments, bool with_logprobs);
   // `base` with the given options on top; what of `base` would contradict them gives way. BAD_ARG
   // when they contradict each other, which needs no model to tell.
   Result<GenerationOptions> Over(GenerationOptions base) const;

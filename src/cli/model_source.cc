@@ -168,17 +168,27 @@ Result<std::unique_ptr<Engine>> LoadKernels(const ModelArguments& arguments) {
 
 }  // namespace
 
-void DeclareModelArguments(Arguments& arguments, ModelArguments* values) {
+void DeclareModelArgument(Arguments& arguments, std::string* model) {
   arguments.Value("model", "MODEL",
                   "a GGUF file, a Hugging Face folder, or a bundled model's id (parley-17m)",
-                  &values->model);
+                  model);
+}
+
+void DeclareModelArguments(Arguments& arguments, ModelArguments* values) {
+  DeclareModelArgument(arguments, &values->model);
   arguments.Value("threads", "N", "threads (one or two processors: all, else half, 2 to 8; timed)",
                   &values->threads);
   arguments.Value("context", "N", "tokens of context (the model's own, at most 2048)",
                   &values->context);
+}
+
+void DeclareChatFormatArgument(Arguments& arguments, std::optional<ChatFormat>* format) {
   arguments.Value("chat-format", "ID",
                   "role_tokens, eos_turns, transcript, completion or chatml (the model's own)",
-                  &values->chat_format);
+                  [format](std::string_view id) -> Status {
+                    TRY_ASSIGN(*format, ParseChatFormat(id));
+                    return {};
+                  });
 }
 
 void DeclareEngineArgument(Arguments& arguments, const char* name, const char* help,
@@ -208,12 +218,8 @@ Result<std::unique_ptr<ByteSource>> OpenModel(const std::string& model) {
 }
 
 Result<std::unique_ptr<Engine>> LoadModel(const ModelArguments& arguments) {
-  std::optional<ChatFormat> format;
-  if (!arguments.chat_format.empty()) {
-    TRY_ASSIGN(format, ParseChatFormat(arguments.chat_format));
-  }
   auto engine = arguments.engine == "reference" ? LoadReference(arguments) : LoadKernels(arguments);
-  if (engine.ok() && format.has_value()) (*engine)->style.format = *format;
+  if (engine.ok() && arguments.chat_format) (*engine)->style.format = *arguments.chat_format;
   return engine;
 }
 

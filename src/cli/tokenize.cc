@@ -189,14 +189,14 @@ Status ConvertLines(std::string_view input, Convert convert) {
 }  // namespace
 
 int RunTokenize(Arguments& arguments) {
-  ModelArguments model;
+  std::string model = kDefaultModel;
   bool special = false, jsonl = false;
   arguments.Flag("special", "special tokens written in the text are read as such", &special);
   arguments.Flag("jsonl", "read one JSON string a line, write one JSON array of ids a line",
                  &jsonl);
-  DeclareModelArguments(arguments, &model);
+  DeclareModelArgument(arguments, &model);
   if (!arguments.Parse()) return arguments.exit_code();
-  const auto tokenizer = LoadTokenizer(model.model);
+  const auto tokenizer = LoadTokenizer(model);
   if (!tokenizer.ok()) return arguments.Fail(tokenizer.error());
   const auto input = ReadStandardInput(kMaxInputBytes);
   if (!input.ok()) return arguments.Fail(input.error());
@@ -221,14 +221,14 @@ int RunTokenize(Arguments& arguments) {
 }
 
 int RunDetokenize(Arguments& arguments) {
-  ModelArguments model;
+  std::string model = kDefaultModel;
   bool skip_special = false, jsonl = false;
   arguments.Flag("skip-special", "leave special tokens out instead of naming them", &skip_special);
   arguments.Flag("jsonl", "read one JSON array of ids a line, write one JSON string a line",
                  &jsonl);
-  DeclareModelArguments(arguments, &model);
+  DeclareModelArgument(arguments, &model);
   if (!arguments.Parse()) return arguments.exit_code();
-  const auto tokenizer = LoadTokenizer(model.model);
+  const auto tokenizer = LoadTokenizer(model);
   if (!tokenizer.ok()) return arguments.Fail(tokenizer.error());
   const auto input = ReadStandardInput(kMaxInputBytes);
   if (!input.ok()) return arguments.Fail(input.error());

@@ -69,9 +69,12 @@ class Usage(unittest.TestCase):
             (["complete", "--prompt", "x", "--max-tokens", "2", "--max-length", "9"], "exclude each other"),
             (["complete", "--prompt", "x", "--max-tokens", "2", "--min-tokens", "3"], "min_tokens is above max_tokens"),
             (["complete", "--prompt", "x", "--best-of", "2", "--temperature", "0"], "best_of needs a temperature"),
+            (["complete", "--prompt", "x", "--logprobs", "3"], "--logprobs is printed with --json only"),
+            (["complete", "--prompt", "x", "--top-logprobs", "3"], "--top-logprobs is printed with --json only"),
             (["complete", "--prompt", "x", "--engine", "steam"], "expected kernels or reference"),
             (["chat", "--max-tokens", "2", "--min-tokens", "3"], "min_tokens is above max_tokens"),
             (["chat", "--best-of", "2", "--temperature", "0"], "best_of needs a temperature"),
+            (["chat", "--chat-format", "morse"], "morse"),
             (["complete", "--prompt", "x", "--threads", "two"], "expected a whole number"),
             (["eval"], "missing option --text"),
             (["quantize", "in"], "missing argument"),
@@ -81,6 +84,21 @@ class Usage(unittest.TestCase):
                 out, err = parley(*words, code=2)
                 self.assertEqual(out, "")
                 self.assertIn(message, err)
+
+    def test_options_that_would_change_nothing_are_unknown(self):
+        for command, options in {
+            "chat": ["logprobs", "top-logprobs"],
+            "complete": ["chat-format"],
+            "tokenize": ["threads", "context", "chat-format"],
+            "detokenize": ["threads", "context", "chat-format"],
+            "eval": ["chat-format"],
+            "bench": ["chat-format"],
+        }.items():
+            for option in options:
+                with self.subTest(command=command, option=option):
+                    _, err = parley(command, f"--{option}", "1", code=2)
+                    self.assertIn(f"unknown option --{option}", err)
+                    self.assertNotIn(f"--{option} ", parley(command, "--help")[0])
 
     def test_a_value_may_be_a_word_for_help(self):
         for words, value in [(["--prompt", "-h"], "-h"), (["--prompt", "--help"], "--help"), (["--prompt=-h"], "-h")]:
@@ -135,7 +153,6 @@ class Usage(unittest.TestCase):
         self.assertIn("BAD_MAGIC", err)
         self.assertIn("HTML", err)
         for words, message in [
-            (["--chat-format", "morse"], "morse"),
             (["--context", "4096"], "context"),
             (["--threads", "65"], "threads"),
             (["--max-length", "1"], "max_length"),
@@ -395,6 +412,12 @@ class Eval(unittest.TestCase):
         result = self.evaluate("--against", "parley-17m", stdin=self.text[:3000])
         self.assertEqual(result["kl"], 0)
         self.assertEqual(result["agreement"], 1)
+
+    def test_another_engine_alone_is_for_the_same_model(self):
+        text = self.text[:1000]
+        result = self.evaluate("--against-engine", "reference", stdin=text)
+        self.assertEqual(result, self.evaluate("--against", "parley-17m", "--against-engine", "reference", stdin=text))
+        self.assertGreater(result["kl"], 0)
 
     def test_perplexity_is_that_of_the_log_probabilities(self):
         # One window: the mean of -log p over all tokens but the first, from `complete`, one token at a time.
