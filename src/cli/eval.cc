@@ -9,9 +9,12 @@
 
 #include "base/buffer.h"
 #include "base/json_writer.h"
+#include "base/math.h"
 #include "cli/commands.h"
 #include "cli/files.h"
 #include "cli/model_source.h"
+#include "sampling/distribution.h"
+#include "tokenizer/tokenizer.h"
 
 namespace parley {
 namespace {
@@ -44,13 +47,6 @@ class Scorer {
   Buffer<float> logits_;
 };
 
-double LogSumExp(std::span<const float> logits) {
-  const double greatest = *std::max_element(logits.begin(), logits.end());
-  double sum = 0;
-  for (float logit : logits) sum += std::exp(logit - greatest);
-  return greatest + std::log(sum);
-}
-
 struct Totals {
   uint64_t tokens = 0;    // scored
   double loss = 0;        // nats, summed
@@ -59,7 +55,7 @@ struct Totals {
   double squared_margin_errors = 0;  // of the other model's first choice over its second
   double largest_margin_error = 0;
 
-  double perplexity() const { return std::exp(loss / static_cast<double>(tokens)); }
+  double perplexity() const { return Exp(loss / static_cast<double>(tokens)); }
   double kl() const { return divergence / static_cast<double>(tokens); }
   double agreement() const { return static_cast<double>(agreements) / static_cast<double>(tokens); }
   double margin_error() const {
@@ -75,7 +71,7 @@ double Divergence(std::span<const float> other, std::span<const float> model) {
   double sum = 0;
   for (size_t id = 0; id < other.size(); ++id) {
     const double log_p = other[id] - other_log_sum;
-    const double p = std::exp(log_p);
+    const double p = Exp(log_p);
     if (p > 0) sum += p * (log_p - (model[id] - model_log_sum));
   }
   return sum;
@@ -127,15 +123,35 @@ Status ScoreWindow(std::span<const int32_t> window, Scorer* model, Scorer* other
   return {};
 }
 
+// The text is read by one tokenizer, so its ids must stand for the same bytes in both models; and
+// both have as many logits, those of ids without a token included.
+Status CheckSameVocabulary(const Engine& model, const Engine& other) {
+  const auto differ = [](const std::string& how) {
+    return MakeError(Code::kBadArg, "the models' vocabularies differ: " + how);
+  };
+  const auto of_sizes = [&](uint32_t a, uint32_t b, const char* what) {
+    return differ(std::to_string(a) + " " + what + " and " + std::to_string(b));
+  };
+  const Tokenizer& tokens = *model.tokenizer;
+  const Tokenizer& others = *other.tokenizer;
+  if (tokens.size() != others.size()) return of_sizes(tokens.size(), others.size(), "tokens");
+  const uint32_t rows = model.plan.config.vocab_size;
+  const uint32_t other_rows = other.plan.config.vocab_size;
+  if (rows != other_rows) return of_sizes(rows, other_rows, "ids");
+  for (uint32_t i = 0; i < tokens.size(); ++i) {
+    const auto id = static_cast<int32_t>(i);
+    if (tokens.Bytes(id) == others.Bytes(id)) continue;
+    return differ("token " + std::to_string(i) + " is '" + std::string(tokens.Bytes(id)) +
+                  "' and '" + std::string(others.Bytes(id)) + "'");
+  }
+  return {};
+}
+
 Result<Totals> Score(std::span<const int32_t> ids, Engine& model, Engine* other) {
   TRY_ASSIGN(Scorer scorer, Scorer::Make(model.model.get()));
   std::optional<Scorer> other_scorer;
   if (other != nullptr) {
-    if (other->plan.config.vocab_size != model.plan.config.vocab_size) {
-      return MakeError(Code::kBadArg, "the models' vocabularies differ: " +
-                                          std::to_string(model.plan.config.vocab_size) + " and " +
-                                          std::to_string(other->plan.config.vocab_size));
-    }
+    TRY(CheckSameVocabulary(model, *other));
     TRY_ASSIGN(Scorer made, Scorer::Make(other->model.get()));
     other_scorer.emplace(std::move(made));
   }

@@ -9,6 +9,7 @@ import math
 import os
 import pathlib
 import signal
+import struct
 import subprocess
 import sys
 import tempfile
@@ -418,6 +419,21 @@ class Eval(unittest.TestCase):
         result = self.evaluate("--against-engine", "reference", stdin=text)
         self.assertEqual(result, self.evaluate("--against", "parley-17m", "--against-engine", "reference", stdin=text))
         self.assertGreater(result["kl"], 0)
+
+    def test_models_of_as_many_other_tokens_are_not_compared(self):
+        data = TINY.read_bytes()
+        a, b = struct.pack("<Q", 1) + b"a", struct.pack("<Q", 1) + b"b"
+        self.assertEqual(data.count(a + b), 1)
+        with tempfile.NamedTemporaryFile(suffix=".gguf") as file:
+            file.write(data.replace(a + b, b + a))
+            file.flush()
+            words = ["eval", "--text", "-", "--model", TINY, "--against"]
+            parley(*words, TINY, stdin="abc")
+            _, err = parley(*words, file.name, stdin="abc", code=1)
+        self.assertIn("vocabularies differ: token", err)
+        self.assertIn("'a' and 'b'", err)
+        _, err = parley(*words, "parley-17m", stdin="abc", code=1)
+        self.assertIn("vocabularies differ: 257 tokens and 8192", err)
 
     def test_perplexity_is_that_of_the_log_probabilities(self):
         # One window: the mean of -log p over all tokens but the first, from `complete`, one token at a time.
