@@ -19,8 +19,9 @@ const SHARED = ["model", "user", "n", "stream", "stream_options", "logprobs"];
 const OF_CHAT = ["messages", "chat_format", "top_logprobs"];
 const OF_COMPLETION = ["prompt", "echo", "special"];
 
-/** The names under which a length is given: with one of them the preset's does not apply. */
-const LENGTHS = ["max_tokens", "max_completion_tokens", "max_new_tokens", "max_length"];
+/** The names under which the most and the least tokens of a reply are given; max_length counts the prompt as well. */
+const MOST = ["max_tokens", "max_completion_tokens", "max_new_tokens"];
+const LEAST = ["min_tokens", "min_new_tokens"];
 
 type Kind = "number" | "boolean" | "texts" | "numbers" | "biases";
 
@@ -83,6 +84,20 @@ function optionValues(name: string, value: unknown): string[] {
   }
 }
 
+/** Whether a length of the preset stands against what the caller asks for. */
+function givesWay(name: string, value: unknown, params: Fields): boolean {
+  const given = (lengths: string[]) => lengths.map((one) => params[one]).filter(isNumber);
+  const limit = value as number;
+  switch (name) {
+    case "max_tokens":
+      return given([...MOST, "max_length"]).length > 0 || given(LEAST).some((least) => least > limit);
+    case "min_tokens":
+      return given(LEAST).length > 0 || given(MOST).some((most) => most < limit);
+    default:
+      return false;
+  }
+}
+
 function drawSeed(): number {
   const [high, low] = crypto.getRandomValues(new Uint32Array(2)) as unknown as [number, number];
   return (high & 0x1fffff) * 2 ** 32 + low; // 53 bits
@@ -99,9 +114,8 @@ function options(params: Fields, others: string[], preset: ModelPreset): [string
     ([name, value]) => value !== undefined && value !== null && !others.includes(name),
   );
   const names = new Set(given.map(([name]) => name));
-  const hasLength = LENGTHS.some((name) => names.has(name));
   const preset_ = Object.entries(preset).filter(
-    ([name]) => !names.has(name) && !(hasLength && name === "max_tokens"),
+    ([name, value]) => !names.has(name) && !givesWay(name, value, params),
   );
   const all = [...preset_, ...given].flatMap(([name, value]) =>
     optionValues(name, value).map((one): [string, string] => [name, one]),

@@ -8,8 +8,8 @@ import type { ChatParams, CompletionParams, ModelInfo } from "../../../web/engin
 const info = { id: "tiny", preset: { temperature: 0.7, top_k: 40, max_tokens: 64 } } as ModelInfo;
 const messages = [{ role: "user" as const, content: "Hello" }];
 
-function chatOptions(params: object): Record<string, string[]> {
-  const { options } = chatRequest({ messages, ...params } as ChatParams, info);
+function chatOptions(params: object, preset = info.preset): Record<string, string[]> {
+  const { options } = chatRequest({ messages, ...params } as ChatParams, { ...info, preset });
   const all: Record<string, string[]> = {};
   for (const [name, value] of options) all[name] = [...(all[name] ?? []), value];
   return all;
@@ -37,6 +37,22 @@ describe("chat", () => {
       expect(options).toEqual({ temperature: ["0.7"], top_k: ["40"], [name]: ["9"], seed: ["1"] });
     },
   );
+
+  test("no length of the preset stands against the caller's", () => {
+    const length = (params: object) => {
+      const { max_tokens, min_tokens, min_new_tokens } = chatOptions(params, {
+        max_tokens: 64,
+        min_tokens: 2,
+      });
+      return { max_tokens, min_tokens, min_new_tokens };
+    };
+    expect(length({})).toEqual({ max_tokens: ["64"], min_tokens: ["2"] });
+    expect(length({ min_tokens: 100 })).toEqual({ min_tokens: ["100"] });
+    expect(length({ min_new_tokens: 100 })).toEqual({ min_new_tokens: ["100"] });
+    expect(length({ min_tokens: 64 })).toEqual({ max_tokens: ["64"], min_tokens: ["64"] });
+    expect(length({ max_tokens: 1 })).toEqual({ max_tokens: ["1"] });
+    expect(length({ max_tokens: 2 })).toEqual({ max_tokens: ["2"], min_tokens: ["2"] });
+  });
 
   test("a seed is drawn when none is given: a whole number below 2^53", () => {
     const seeds = Array.from({ length: 200 }, () => Number(chatOptions({}).seed?.[0]));
