@@ -18,6 +18,76 @@ async function converse(preview: Preview, page: Page): Promise<void> {
   }
 }
 
+const ASKED = { id: "a", parent: null, role: "user", content: "Do trams run?", created: 1000 };
+const ANSWERED = {
+  id: "b",
+  parent: "a",
+  role: "assistant",
+  content: "They do.",
+  created: 2000,
+  state: "done",
+};
+/** What another version of the page stored, with a field that this one does not know. */
+const STORED = {
+  conversations: [
+    { id: "c", title: "Trams", created: 1000, updated: 2000, leaf: "b", system: "Be brief.", pinned: true },
+  ],
+  messages: [
+    { ...ASKED, conversation: "c" },
+    { ...ANSWERED, conversation: "c", revision: 3, mood: "calm" },
+  ],
+};
+
+/** Puts a database of `version` with STORED in it in place of the page's, which lets go of its own; kept open if `hold`. */
+function replaceDatabase(page: Page, version: number, hold: boolean): Promise<void> {
+  return page.evaluate(
+    ({ rows, newVersion, keep }) =>
+      new Promise<void>((resolve, reject) => {
+        indexedDB.deleteDatabase("parley");
+        const request = indexedDB.open("parley", newVersion);
+        request.onerror = () => reject(request.error);
+        request.onupgradeneeded = () => {
+          const database = request.result;
+          const conversations = database.createObjectStore("conversations", { keyPath: "id" });
+          conversations.createIndex("updated", "updated");
+          const messages = database.createObjectStore("messages", { keyPath: "id" });
+          messages.createIndex("conversation", "conversation");
+          database.createObjectStore("drafts", { keyPath: "conversation" });
+          for (const row of rows.conversations) conversations.put(row);
+          for (const row of rows.messages) messages.put(row);
+        };
+        request.onsuccess = () => {
+          if (keep) Object.assign(window, { kept: request.result });
+          else request.result.close();
+          resolve();
+        };
+      }),
+    { rows: STORED, newVersion: version, keep: hold },
+  );
+}
+
+/** The database of conversations as it is: its version, and every row. */
+function storedRows(page: Page): Promise<typeof STORED & { version: number }> {
+  return page.evaluate(
+    () =>
+      new Promise((resolve, reject) => {
+        const request = indexedDB.open("parley");
+        request.onerror = () => reject(request.error);
+        request.onsuccess = () => {
+          const { version } = request.result;
+          const transaction = request.result.transaction(["conversations", "messages"]);
+          const conversations = transaction.objectStore("conversations").getAll();
+          const messages = transaction.objectStore("messages").getAll();
+          transaction.onerror = () => reject(transaction.error);
+          transaction.oncomplete = () => {
+            request.result.close();
+            resolve({ version, conversations: conversations.result, messages: messages.result });
+          };
+        };
+      }),
+  );
+}
+
 async function act(page: Page, title: string, action: string): Promise<void> {
   await row(page, title).hover();
   await row(page, title).getByRole("button", { name: "What to do with" }).click();
@@ -212,6 +282,69 @@ test("everything is exported, deleted, and imported again; a broken file changes
   await page.keyboard.press("Escape");
   await row(page, "Dinner for two").locator(".chat-open").click();
   await expect(page.locator(".turn[data-role]")).toHaveCount(2);
+  expect(preview.complaints).toEqual([]);
+});
+
+test("C2: conversations of a newer version are read and exported, and nothing is written over them", async ({
+  preview,
+  page,
+  context,
+}) => {
+  const newer = await context.newPage();
+  await preview.open("ready", "", newer);
+  await replaceDatabase(newer, 9, false);
+  await newer.close();
+  await preview.open("ready");
+  const notice = page.getByText("The conversations here were written by a newer version of Parley.");
+  await expect(notice).toContainText("They can be read and exported; what is said now is not kept.");
+  await expect(page.locator(".turn[data-role]")).toHaveCount(2);
+  expect(await words(page.locator(".turn").first())).toBe("Do trams run?");
+  expect(await words(lastTurn(page))).toBe("They do.");
+
+  await page.keyboard.press("Control+B");
+  await row(page, "Trams").hover();
+  await row(page, "Trams").getByRole("button", { name: "What to do with" }).click();
+  const [exported] = await Promise.all([
+    page.waitForEvent("download"),
+    row(page, "Trams").getByRole("button", { name: "Export as JSON" }).click(),
+  ]);
+  expect(JSON.parse(readFileSync(await exported.path(), "utf8"))).toMatchObject({
+    format: "parley.conversations",
+    version: 1,
+    conversations: [{ ...STORED.conversations[0], messages: [ASKED, ANSWERED] }],
+  });
+
+  await say(page, "And at night?");
+  await expect(page.locator(".turn[data-role]")).toHaveCount(4);
+  expect(await storedRows(page)).toEqual({ version: 9, ...STORED });
+  await page.reload();
+  await expect(notice).toBeVisible();
+  await expect(page.locator(".turn[data-role]")).toHaveCount(2);
+  expect(preview.complaints).toEqual([]);
+});
+
+test("C2: while a tab with an earlier version keeps the conversations the page says so, and has them when it is closed", async ({
+  preview,
+  page,
+  context,
+}) => {
+  const old = await context.newPage();
+  await preview.open("ready", "", old);
+  await replaceDatabase(old, 1, true);
+  await page.goto(old.url());
+  const notice = page.getByText(
+    "Another tab has an older version of Parley open and keeps the conversations.",
+  );
+  await expect(notice).toContainText("Close that tab, and they appear here.");
+  await expect(page.locator(".turn")).toHaveCount(0);
+  await old.close();
+  await expect(page.locator(".turn[data-role]")).toHaveCount(2);
+  expect(await words(lastTurn(page))).toBe("They do.");
+  await expect(notice).toHaveCount(0);
+  await say(page, "And at night?");
+  const { version, messages } = await storedRows(page);
+  expect(version).toBe(2);
+  expect(messages).toHaveLength(4);
   expect(preview.complaints).toEqual([]);
 });
 
