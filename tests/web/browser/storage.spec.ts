@@ -110,6 +110,47 @@ test("D13: two tabs that want the same model download it once, and both load", a
   expect(await library.ask("Hello", {}, other)).toEqual(await library.ask("Hello", {}, page));
 });
 
+test("D15: a model that storage has no room for runs, partly from memory, and says so; it can be deleted", async ({
+  library,
+  page,
+  context,
+}) => {
+  const devtools = await context.newCDPSession(page);
+  const origin = new URL(library.site.url).origin;
+  const setQuota = (quotaSize?: number) =>
+    devtools.send("Storage.overrideQuotaForOrigin", { origin, ...(quotaSize && { quotaSize }) });
+  const stored = () => page.evaluate(() => window.engine.models.stored());
+  await setQuota(10 << 20); // two parts of five, and their records
+  await library.open();
+  const info = await library.load();
+  expect(info).toMatchObject({
+    from_storage: false,
+    notices: [{ code: "STORAGE_MEMORY", detail: "the browser's storage is full" }],
+  });
+  const answer = await library.ask("Hello");
+  expect(answer.text.length).toBeGreaterThan(0);
+  const [kept] = await stored();
+  expect(kept).toMatchObject({ id: "parley-17m", complete: false });
+  expect(kept?.bytes).toBeGreaterThan(0);
+  expect(kept?.bytes).toBeLessThan(10 << 20);
+
+  await page.evaluate(() => window.engine.models.remove("parley-17m"));
+  expect(await stored()).toEqual([]);
+  expect(await library.ask("Hello")).toEqual(answer); // what is in use stays in memory
+  const files = await page.evaluate(async () => {
+    const root = await navigator.storage.getDirectory();
+    const parts = await root.getDirectoryHandle("parley-parts");
+    return Array.fromAsync((parts as unknown as { keys(): AsyncIterable<string> }).keys());
+  });
+  expect(files).toEqual([]);
+
+  await setQuota();
+  await page.evaluate(() => window.engine.unload());
+  expect(await library.load()).toMatchObject({ from_storage: false, notices: [] });
+  expect(await library.ask("Hello")).toEqual(answer);
+  expect(await stored()).toMatchObject([{ id: "parley-17m", complete: true }]);
+});
+
 test("D16: a part that rotted in storage is found by loading and fetched again alone", async ({
   library,
   page,

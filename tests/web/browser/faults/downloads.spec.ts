@@ -210,7 +210,7 @@ test("D14: a tab that is frozen loses the download to the other", async ({ fault
   expect(await get(other, name)).toMatchObject({ message: "", ok: true, sha256: sha256(bytes) });
 });
 
-test("D15: a quota that ends leaves the rest in memory and says so; the model runs and can be deleted", async ({
+test("D15: a quota that ends leaves the rest in memory and says so; the file is whole and can be deleted", async ({
   faults,
   host,
   site,
