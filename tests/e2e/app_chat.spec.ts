@@ -1,7 +1,29 @@
 // The main job in the page, with the real model: talking, stopping, coming back.
 
-import { expect, test } from "@playwright/test";
+import { test as base, expect, type Page } from "@playwright/test";
+import { openWatchedTab, type WatchedTab } from "../web/support/watched_tab";
 import { expectIdle, expectReady, field, lastTurn, open, say, setOption, words } from "./support/talk";
+
+const test = base.extend<{ tab: WatchedTab }>({
+  // biome-ignore lint/correctness/noEmptyPattern: Playwright reads the fixtures that a fixture needs from this pattern
+  tab: async ({}, use, info) => {
+    const tab = await openWatchedTab(info);
+    await use(tab);
+    await tab.close();
+  },
+});
+
+/** Says something with a reply of 400 tokens to come, and resolves with the first words of them. */
+async function beginLongReply(page: Page): Promise<void> {
+  const turns = await page.locator(".turn[data-role]").count();
+  await field(page).fill("Tell me everything.");
+  await field(page).press("Enter");
+  await page.waitForFunction(
+    (count) =>
+      document.querySelectorAll(".turn[data-role] .words")[count]?.textContent?.includes(" ") === true,
+    turns + 1,
+  );
+}
 
 test("a newcomer reads what this is, takes a starter, and talks on", async ({ page }) => {
   await open(page);
@@ -159,6 +181,49 @@ test("a reload in the middle of a reply keeps the words, the draft and the conve
   await lastTurn(page).getByRole("button", { name: "Continue" }).click();
   await expectIdle(page);
   expect((await words(lastTurn(page))).length).toBeGreaterThan(before.length);
+});
+
+test("R9: a tab that is frozen in the middle of a reply has the whole of it when it is looked at again", async ({
+  tab,
+  baseURL,
+}) => {
+  const { page } = tab;
+  // A minute for the page, which has no other way to tell how long it was frozen.
+  await page.addInitScript(() => {
+    const now = performance.now.bind(performance);
+    let frozenMs = 0;
+    performance.now = () => now() + frozenMs;
+    document.addEventListener("resume", () => {
+      frozenMs += 60_000;
+    });
+  });
+  await page.goto(`${baseURL}?build=simd128`); // the slowest one leaves the most time to freeze it
+  await expectReady(page);
+  await setOption(page, "seed", "48213");
+  await setOption(page, "max_tokens", "400");
+  await setOption(page, "min_tokens", "400");
+  const whole = await say(page, "Tell me everything.");
+  await page.getByRole("button", { name: "New chat" }).click();
+  await page.evaluate(() => {
+    document.addEventListener("freeze", () => {
+      const words = [...document.querySelectorAll(".turn .words")].at(-1);
+      const busy = document.querySelector("#send[data-busy]") !== null;
+      Object.assign(window, { atFreeze: busy ? (words?.textContent?.length ?? 0) : null });
+    });
+  });
+  await beginLongReply(page);
+  await tab.freeze();
+  const atFreeze = await page.evaluate(() => Reflect.get(window, "atFreeze"));
+  expect(atFreeze).toBeGreaterThan(0);
+  expect(atFreeze).toBeLessThan(whole.length);
+  await tab.show();
+  await expectIdle(page);
+  expect(await words(lastTurn(page))).toBe(whole);
+  await expectReady(page);
+  await expect(page.locator(".notices")).not.toContainText("has not answered");
+  await page.reload();
+  await expect(page.locator(".turn[data-role]")).toHaveCount(2);
+  expect(await words(lastTurn(page))).toBe(whole);
 });
 
 test("I1: a reply that meets its limit says so and can be continued", async ({ page }) => {
