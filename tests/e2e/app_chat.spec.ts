@@ -226,6 +226,50 @@ test("R9: a tab that is frozen in the middle of a reply has the whole of it when
   expect(await words(lastTurn(page))).toBe(whole);
 });
 
+test("R5: a worker that spins is left alone until Restart is pressed; its words are kept, and the next message is answered", async ({
+  page,
+}) => {
+  await page.clock.install(); // for the page alone: the worker's heartbeat keeps real time
+  await open(page);
+  const before = await say(page, "Hello");
+  await setOption(page, "max_tokens", "400");
+  await setOption(page, "min_tokens", "400");
+  await beginLongReply(page);
+  const cores = () => page.workers().filter((one) => /\/worker-[^/]*\.js$/.test(one.url()));
+  const [spinning] = cores();
+  // In a task of its own: one of the debugger's cannot be ended.
+  await spinning?.evaluate(() => {
+    setTimeout(() => {
+      for (;;);
+    });
+  });
+  const notice = page.locator(".notice").filter({ hasText: "Parley has not answered for" });
+  await page.clock.runFor(15_000);
+  await expect(notice).toHaveCount(0);
+  await page.clock.runFor(16_000);
+  await expect(notice).toContainText("Your conversation is safe.");
+  await page.clock.runFor(120_000);
+  expect(cores()).toEqual([spinning]);
+  await expect(page.locator("#send")).toHaveAttribute("data-busy");
+  const cut = await words(lastTurn(page));
+
+  await notice.getByRole("button", { name: "Restart" }).click();
+  await expectReady(page);
+  await expect(notice).toHaveCount(0);
+  await expect(lastTurn(page).locator(".turn-line .figures")).toHaveText("interrupted");
+  await expect.poll(cores).not.toContain(spinning);
+  await setOption(page, "max_tokens", "16");
+  await setOption(page, "min_tokens", "16");
+  const answer = await say(page, "Are you there?");
+  await expect(lastTurn(page).locator(".figures")).toContainText("16 tokens");
+  const transcript = async () => Promise.all((await page.locator(".turn[data-role]").all()).map(words));
+  const said = ["Hello", before, "Tell me everything.", cut, "Are you there?", answer];
+  expect(await transcript()).toEqual(said);
+  await page.reload();
+  await expect(page.locator(".turn[data-role]")).toHaveCount(said.length);
+  expect(await transcript()).toEqual(said);
+});
+
 test("I1: a reply that meets its limit says so and can be continued", async ({ page }) => {
   await open(page);
   await setOption(page, "max_tokens", "3");
