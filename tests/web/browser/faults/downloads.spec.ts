@@ -1,6 +1,7 @@
 // What can go wrong with a download, with the library's own code in a real browser: rows D1 to D18, and hundreds of random
 // faults after which no wrong byte was accepted.
 import { type Fault, FaultHost, type FaultKind, randomBytes, seeded, sha256 } from "../../support/fault_host";
+import { openWatchedTab } from "../../support/watched_tab";
 import { expect, get, openPage, openSite, PART, stored, tellInjected, test, verify } from "./fixtures";
 
 const random = seeded(1);
@@ -196,18 +197,28 @@ test("D13, D14: two tabs fetch one model once; when the one at work dies, the ot
   expect(ranges.length).toBeLessThanOrEqual(parts + Math.min(3, asked)); // those under way when the tab died are asked again
 });
 
-test("D14: a tab that is frozen loses the download to the other", async ({ faults, host, site, context }) => {
-  const other = await context.newPage();
-  await openPage(other, site, host);
-  const bytes = model(8);
-  const name = host.serveRepository("me/frozen", bytes);
-  host.delayMs = 200;
-  void get(faults, name).catch(() => {});
-  await expect.poll(() => host.requests.length).toBeGreaterThan(2);
-  const session = await context.newCDPSession(faults);
-  await session.send("Page.setWebLifecycleState", { state: "frozen" });
-  host.delayMs = 0;
-  expect(await get(other, name)).toMatchObject({ message: "", ok: true, sha256: sha256(bytes) });
+test("D14: a tab that is frozen loses the download to the other", async ({ host, site }, info) => {
+  const frozen = await openWatchedTab(info);
+  try {
+    await openPage(frozen.page, site, host);
+    const other = await frozen.page.context().newPage();
+    await openPage(other, site, host);
+    const bytes = model(8);
+    const name = host.serveRepository("me/frozen", bytes);
+    host.delayMs = 200;
+    let ended = false;
+    const end = () => {
+      ended = true;
+    };
+    get(frozen.page, name).then(end, end);
+    await expect.poll(() => host.requests.length).toBeGreaterThan(2);
+    await frozen.freeze();
+    host.delayMs = 0;
+    expect(await get(other, name)).toMatchObject({ message: "", ok: true, sha256: sha256(bytes) });
+    expect(ended).toBe(false);
+  } finally {
+    await frozen.close();
+  }
 });
 
 test("D15: a quota that ends leaves the rest in memory and says so; the file is whole and can be deleted", async ({
