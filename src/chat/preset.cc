@@ -1,3 +1,4 @@
+// One table of options for each chat format; where a value is not the usual one, why.
 #include "chat/preset.h"
 
 namespace parley {

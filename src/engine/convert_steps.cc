@@ -1,3 +1,4 @@
+// The GGUF header is written twice: counted, then kept. Tensors are tensor_stream.h's.
 #include "engine/convert_steps.h"
 
 #include <string>

@@ -1,3 +1,5 @@
+// What a loaded model says of itself, and loading one whole from a source that is at hand. The
+// loader itself is loader.cc's.
 #include "engine/engine.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Reads the metadata about tokens and chats and refuses what Parley does not have. What tokens and
+// merges make together is the tokenizer's to check.
 #include "engine/open.h"
 
 #include <algorithm>

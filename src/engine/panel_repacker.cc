@@ -1,3 +1,5 @@
+// Whole panels are noted where they lie and repacked by all threads at the next Start or Finish;
+// one that comes in pieces is gathered first.
 #include "engine/panel_repacker.h"
 
 #include <algorithm>

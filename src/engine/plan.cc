@@ -1,3 +1,5 @@
+// Adds up what the parts of a loaded model say that they take, and what they cannot know: the
+// session's, the threads' and the program's own.
 #include "engine/plan.h"
 
 #include <algorithm>

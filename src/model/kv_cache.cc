@@ -1,3 +1,5 @@
+// How large the cache is, and taking its memory: unfilled, since a row counts for nothing before it
+// is stored.
 #include "model/kv_cache.h"
 
 #include "kernels/kernels.h"

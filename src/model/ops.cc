@@ -1,3 +1,5 @@
+// What a thread does of each operation: rows where a row is normalised or quantized, panels of
+// outputs in a matmul, and after it the columns that these gave.
 #include "model/ops.h"
 
 namespace parley {

@@ -1,3 +1,5 @@
+// The table of angles, as cosines and sines, computed in double precision by base/math.h, so that
+// every build has the same.
 #include "model/rope.h"
 
 #include <string>

@@ -1,3 +1,5 @@
+// Carves one block into the arrays of scratch.h; without a block the same code only adds up their
+// bytes.
 #include "model/scratch.h"
 
 #include <algorithm>

@@ -1,3 +1,5 @@
+// Tables name each architecture's weights, with the views that they become and their shapes; the
+// rest follows the tables.
 #include "model/weights.h"
 
 #include <algorithm>

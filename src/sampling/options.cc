@@ -24,8 +24,8 @@ Error BadOption(std::string_view name, std::string_view expected, std::string_vi
                                       std::string(found.substr(0, 40)) + "'");
 }
 
-// A decimal number as JSON writes it; false for anything else, "nan", "inf" and hexadecimal
-// included.
+// A finite decimal number as strtod reads it: JSON's, and what people type on a command line beside
+// them (+1, .5, 1., 007). False for anything else, "nan", "inf", hexadecimal and space included.
 bool ParseNumber(std::string_view text, double* value) {
   if (text.empty() || text.size() > 63) return false;
   if (text.find_first_not_of("0123456789+-.eE") != text.npos) return false;

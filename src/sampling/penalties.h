@@ -1,6 +1,6 @@
 // What changes scores before any candidate is chosen: biases, penalties on what was said, bans.
 // Scores are logits in double; a masked token's score is minus infinity. How to add one: write it
-// here, call it in Sampler::Score.
+// here, call it in Sampler::Penalize.
 #pragma once
 
 #include <cstdint>

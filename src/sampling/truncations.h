@@ -1,6 +1,6 @@
 // Which tokens may be drawn: top-k, top-p, min-p and typical sampling over a list of candidates.
 // Each takes the candidates that the one before left, renormalises, and returns a prefix of them.
-// How to add one: write it here, call it in Sampler::Draw.
+// How to add one: write it here, call it in Sampler::Truncate.
 #pragma once
 
 #include <cstdint>
