@@ -12,6 +12,7 @@
 #include "engine/refused.h"
 #include "formats/gguf_source.h"
 #include "support/gguf_file.h"
+#include "support/hf_folder.h"
 #include "support/load_model.h"
 
 using parley::Code;
@@ -273,7 +274,8 @@ uint64_t SweepAllocations(Body body) {
   }
 }
 
-// Fails or falls short at the Nth read.
+// Fails from the Nth read on. A source is asked for bytes that it said it has: one that gives fewer
+// says so by failing.
 class FailingSource final : public parley::ByteSource {
  public:
   FailingSource(std::span<const uint8_t> bytes, uint64_t good_reads)
@@ -294,6 +296,16 @@ class NullSink final : public parley::ByteSink {
  public:
   Status Write(std::span<const uint8_t>) override { return {}; }
 };
+
+// A checkpoint of one layer, in one file.
+HfTestFolder SmallestFolder() {
+  HfTestFolder folder;
+  folder.model.n_layers = 1;
+  folder.model.width = 32;
+  folder.model.n_heads = 1;
+  folder.Build();
+  return folder;
+}
 
 }  // namespace
 
@@ -320,6 +332,21 @@ TEST_CASE("G19: each allocation of a conversion may fail: OOM, and nothing leaks
     return status.ok() ? Code::kOk : status.error().code;
   });
   CHECK(allocations > 5);
+}
+
+TEST_CASE("G19: each allocation of an import may fail: OOM, and nothing leaks") {
+  const HfTestFolder folder = SmallestFolder();
+  const uint64_t allocations = SweepAllocations([&] {
+    parley::MemorySource source(folder.weights[0]);
+    NullSink sink;
+    const auto conversion = parley::Conversion::FromHuggingFace(
+        folder.view(), {.type = parley::DType::kQ4_0, .name = ""});
+    if (!conversion.ok()) return conversion.error().code;
+    parley::ByteSource* const files[] = {&source};
+    const Status status = RunConversion(conversion->get(), files, &sink);
+    return status.ok() ? Code::kOk : status.error().code;
+  });
+  CHECK(allocations > 20);
 }
 
 TEST_CASE("G20: each read of a load may fail: IO, and nothing leaks") {
@@ -361,4 +388,26 @@ TEST_CASE("G20: each read of a conversion may fail: IO, and nothing leaks") {
     REQUIRE(status.error().code == Code::kIo);
   }
   CHECK(good_reads > SmallestModel().tensors.size());
+}
+
+TEST_CASE("G20: each read of an import may fail: IO, and nothing leaks") {
+  const HfTestFolder folder = SmallestFolder();
+  const uint64_t before = LiveBytes();
+  uint64_t good_reads = 0;
+  for (;; ++good_reads) {
+    INFO(good_reads);
+    FailingSource source(folder.weights[0], good_reads);
+    NullSink sink;
+    Status status;
+    {
+      const auto conversion = parley::Conversion::FromHuggingFace(folder.view(), {});
+      REQUIRE(conversion.ok());
+      parley::ByteSource* const files[] = {&source};
+      status = RunConversion(conversion->get(), files, &sink);
+    }
+    REQUIRE(LiveBytes() == before);
+    if (status.ok()) break;
+    REQUIRE(status.error().code == Code::kIo);
+  }
+  CHECK(good_reads > folder.tensors.size());
 }
