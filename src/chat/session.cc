@@ -231,22 +231,26 @@ Status SessionImpl::BeginReview(std::span<const int32_t> reply_ids, std::string_
   if (state_ != State::kPrefill || cancelled_) {
     return MakeError(Code::kBadState, "no prompt was begun that a reply could follow");
   }
+  std::vector<int32_t> encoded;
+  if (reply_ids.empty()) {
+    const std::string text = (prompt_.trim_space ? " " : "") + std::string(reply_text);
+    TRY(model_.tokenizer->Encode(text, false, &encoded));
+    reply_ids = encoded;
+  }
+  // Before anything is copied: there may be any number of ids.
+  const size_t tokens = prompt_.ids.size() + reply_ids.size();
+  const uint32_t context = model_.model->context();
+  if (tokens > context) {
+    return MakeError(Code::kContextFull, "prompt and reply have " + std::to_string(tokens) +
+                                             " tokens; " + std::to_string(context) +
+                                             " are available");
+  }
   ReviewedText reviewed{.ids = prompt_.ids,
                         .begin = prompt_.ids.size(),
                         .words = prompt_.words,
                         .end_ids = end_ids_,
                         .options = options_};
   reviewed.ids.insert(reviewed.ids.end(), reply_ids.begin(), reply_ids.end());
-  if (reply_ids.empty()) {
-    const std::string text = (prompt_.trim_space ? " " : "") + std::string(reply_text);
-    TRY(model_.tokenizer->Encode(text, false, &reviewed.ids));
-  }
-  const uint32_t context = model_.model->context();
-  if (reviewed.ids.size() > context) {
-    return MakeError(Code::kContextFull, "prompt and reply have " +
-                                             std::to_string(reviewed.ids.size()) + " tokens; " +
-                                             std::to_string(context) + " are available");
-  }
   return StartReview(std::move(reviewed));
 }
 

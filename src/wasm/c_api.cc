@@ -190,7 +190,11 @@ Status TokenBytes(Parley* parley, int32_t id) {
 
 Status Detokenize(Parley* parley, std::span<const int32_t> ids, bool skip_special) {
   TRY(NeedEngine(parley));
-  TRY_ASSIGN(std::string text, parley->engine->tokenizer->Decode(ids, skip_special));
+  const Tokenizer& tokenizer = *parley->engine->tokenizer;
+  uint64_t bytes = 0;
+  for (const int32_t id : ids) bytes += tokenizer.Bytes(id).size();
+  TRY(NeedMemoryForText(bytes, 0));
+  TRY_ASSIGN(std::string text, tokenizer.Decode(ids, skip_special));
   return SetResult(parley, std::move(text));
 }
 

@@ -153,7 +153,7 @@ int32_t parley_review_layer(Parley* parley, uint32_t layers);
 int32_t parley_tokenize(Parley* parley, const char* text, uint32_t size, int32_t parse_special);
 // Result: the bytes of one token, which may be part of a character.
 int32_t parley_token_bytes(Parley* parley, int32_t id);
-// Result: UTF-8.
+// Result: UTF-8. LIMIT: ids of over 16 MiB of text.
 int32_t parley_detokenize(Parley* parley, const int32_t* ids, uint32_t count, int32_t skip_special);
 
 // A Hugging Face checkpoint into GGUF, beside the model in use. Begin drops a conversion that is

@@ -96,7 +96,8 @@ inline Status NeedEngine(const Parley* parley) {
 // much as texts of `total` bytes, the longest of `longest`, can become makes that an error.
 inline Status NeedMemoryForText(uint64_t total, uint64_t longest) {
   constexpr uint64_t kMaxTextBytes = 16 << 20;  // of all messages together, or of one text
-  constexpr uint64_t kAllBytes = 20;   // a byte of text at worst: a copy, an id, while vectors grow
+  // A byte of text at worst: a copy, an id, while vectors grow; or from ids, U+FFFD, likewise.
+  constexpr uint64_t kAllBytes = 20;
   constexpr uint64_t kWordBytes = 32;  // while it is encoded, if it is one word (tokenizer.h)
   if (total > kMaxTextBytes) {
     return MakeError(Code::kLimit, std::to_string(total) + " bytes of text; at most " +

@@ -15,9 +15,11 @@
 namespace {
 
 std::atomic<uint64_t> g_news{0};
+std::atomic<size_t> g_largest{0};  // bytes of one operator new
 
 void* CountedNew(size_t bytes) {
   ++g_news;
+  if (bytes > g_largest) g_largest = bytes;
   return std::malloc(bytes == 0 ? 1 : bytes);
 }
 
@@ -117,6 +119,19 @@ TEST_CASE("allocations: decoding a token allocates nothing, whatever the options
     CHECK(text_bytes > 10 * model.word.size());
     CHECK(made == 0);
   }
+}
+
+TEST_CASE("allocations: a reply that the context has no room for is refused before it is copied") {
+  const std::vector<uint8_t> file = test::TestModel{}.Build();
+  auto engine = test::LoadBytes(file);
+  REQUIRE(engine.ok());
+  auto session = Session::Make((*engine)->session_model());
+  REQUIRE(session.ok());
+  REQUIRE((*session)->BeginCompletion("Hello", false, Cases()[0].options).ok());
+  const std::vector<int32_t> reply(100'000, 'a');
+  g_largest = 0;
+  CHECK((*session)->BeginReview(reply, "").error().code == Code::kContextFull);
+  CHECK(g_largest < reply.size());
 }
 
 }  // namespace

@@ -245,21 +245,50 @@ TEST_CASE("tokens and text convert both ways") {
   CHECK(parley_detokenize(core, outside, 1, 0) == Failed(Code::kBadArg));
 }
 
+namespace {
+
+// Refuses buffers of more than `bytes` until it goes.
+class LargestBuffer {
+ public:
+  explicit LargestBuffer(size_t bytes) {
+    largest_ = bytes;
+    parley::SetAllocatorHooks({Allocate, parley::DefaultAllocatorHooks().release});
+  }
+  ~LargestBuffer() { parley::SetAllocatorHooks(parley::DefaultAllocatorHooks()); }
+
+ private:
+  static void* Allocate(size_t bytes, size_t alignment) {
+    if (bytes > largest_) return nullptr;
+    return parley::DefaultAllocatorHooks().allocate(bytes, alignment);
+  }
+  static inline size_t largest_ = 0;
+};
+
+}  // namespace
+
+TEST_CASE("G19: ids whose text there is no memory for are OOM or LIMIT, and the core lives on") {
+  Chatter core;
+  core.Load(TestModel{.word = std::string(1000, 'w')}.Build());
+  // Token 270 is the word and its id.
+  const std::vector<int32_t> ids(17'000, 270);
+  {
+    const LargestBuffer none(999);
+    CHECK(parley_detokenize(core, ids.data(), 10, 0) == Failed(Code::kOom));
+  }
+  CHECK(parley_detokenize(core, ids.data(), 17'000, 0) == Failed(Code::kLimit));
+  REQUIRE(parley_detokenize(core, ids.data(), 10, 0) == 0);
+  CHECK(core.Result().size() == 10 * 1003);
+}
+
 TEST_CASE("G19: text that there is no memory for is OOM, and the session lives on") {
   Chatter core;
   core.Load(TestModel{}.Build());
   core.SetGreedy();
-  static size_t largest;
-  largest = 52 * 1000 - 1;
-  parley::SetAllocatorHooks({[](size_t bytes, size_t alignment) -> void* {
-                               return bytes > largest ? nullptr
-                                                      : parley::DefaultAllocatorHooks().allocate(
-                                                            bytes, alignment);
-                             },
-                             parley::DefaultAllocatorHooks().release});
-  CHECK(core.Add("user", std::string(1000, 'a')) == Failed(Code::kOom));
-  CHECK(core.Complete(std::string(1000, 'a')) == Failed(Code::kOom));
-  parley::SetAllocatorHooks(parley::DefaultAllocatorHooks());
+  {
+    const LargestBuffer none(52 * 1000 - 1);
+    CHECK(core.Add("user", std::string(1000, 'a')) == Failed(Code::kOom));
+    CHECK(core.Complete(std::string(1000, 'a')) == Failed(Code::kOom));
+  }
   CHECK(core.Add("user", std::string((16 << 20) + 1, 'a')) == Failed(Code::kLimit));
   REQUIRE(core.Complete("hi") == 0);
   CHECK(core.Finish().size() == 8);
