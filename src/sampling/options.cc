@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdlib>
 
+#include "base/buffer.h"
 #include "base/json_text.h"
 #include "base/json_writer.h"
 
@@ -16,6 +17,8 @@ namespace {
 constexpr uint64_t kMaxSeed =
     (uint64_t{1} << 53) - 1;  // the largest integer that JavaScript holds exactly
 constexpr size_t kMaxStops = 16;
+constexpr size_t kMaxStopBytes = 1024;
+constexpr size_t kMaxListed = 1 << 20;  // ids: as many as the largest vocabulary that is read
 constexpr double kMaxBias = 100;
 
 Error BadOption(std::string_view name, std::string_view expected, std::string_view found) {
@@ -40,6 +43,24 @@ bool ParseInteger(std::string_view text, T* value) {
   const char* end = text.data() + text.size();
   const auto [stop, error] = std::from_chars(text.data(), end, *value);
   return error == std::errc() && stop == end;
+}
+
+// Adds to a list that may become long. Its memory is asked for first: a vector would end the
+// program where it is refused.
+template <typename T>
+Status Append(const char* name, T item, std::vector<T>* list) {
+  if (list->size() == kMaxListed) {
+    return MakeError(Code::kLimit,
+                     "option " + std::string(name) + " takes at most 1048576 entries");
+  }
+  if (list->size() == list->capacity()) {
+    const size_t room = std::max<size_t>(16, 2 * list->size());
+    const auto probe = Buffer<uint8_t>::MakeUnfilled(room * sizeof(T), name);
+    if (!probe.ok()) return probe.error();
+    list->reserve(room);
+  }
+  list->push_back(item);
+  return {};
 }
 
 // A real-valued option. `open_low`, `open_high`: the bound itself is refused.
@@ -109,14 +130,7 @@ Status SetLogitBias(std::string_view value, GenerationOptions* options) {
       !ParseNumber(value.substr(colon + 1), &bias) || std::abs(bias) > kMaxBias) {
     return BadOption("logit_bias", kExpected, value);
   }
-  for (auto& entry : options->logit_bias) {
-    if (entry.first == id) {
-      entry.second = bias;
-      return {};
-    }
-  }
-  options->logit_bias.emplace_back(id, bias);
-  return {};
+  return Append("logit_bias", {id, bias}, &options->logit_bias);
 }
 
 // OpenAI's chat API has a boolean, its completions API a number of alternatives; both are
@@ -135,8 +149,13 @@ Status SetLogprobs(std::string_view value, GenerationOptions* options) {
   return {};
 }
 
+Status CheckStop(std::string_view text) {
+  if (!text.empty() && text.size() <= kMaxStopBytes) return {};
+  return BadOption("stop", "a text that is not empty and has at most 1024 bytes", text);
+}
+
 Status SetStop(std::string_view value, GenerationOptions* options) {
-  if (value.empty()) return BadOption("stop", "a text that is not empty", value);
+  TRY(CheckStop(value));
   if (options->stop.size() == kMaxStops) {
     return MakeError(Code::kBadArg, "option stop takes at most 16 texts");
   }
@@ -179,8 +198,7 @@ Status SetOption(std::string_view name, std::string_view value, GenerationOption
   if (name == "stop_token_ids") {
     int32_t id = 0;
     if (!ParseInteger(value, &id) || id < 0) return BadOption(name, "a token id", value);
-    options->stop_token_ids.push_back(id);
-    return {};
+    return Append("stop_token_ids", id, &options->stop_token_ids);
   }
   if (name == "top_logprobs") {
     int32_t count = 0;
@@ -236,7 +254,7 @@ Status ValidateOptions(const GenerationOptions& options, uint32_t vocab_size) {
     if (!in_vocabulary(id)) return BadOption("stop_token_ids", ids, std::to_string(id));
   }
   for (const std::string& stop : options.stop) {
-    if (stop.empty()) return BadOption("stop", "a text that is not empty", stop);
+    TRY(CheckStop(stop));
   }
   if (options.stop.size() > kMaxStops) {
     return MakeError(Code::kBadArg, "option stop takes at most 16 texts");
@@ -256,6 +274,13 @@ Status ValidateOptions(const GenerationOptions& options, uint32_t vocab_size) {
     return MakeError(Code::kBadArg, "option min_tokens is above max_tokens");
   }
   return {};
+}
+
+Status NeedMemoryForOptions(const GenerationOptions& options) {
+  constexpr uint64_t kEntryBytes = 160;  // three copies of at most 16, and as JSON while texts grow
+  const uint64_t entries = options.logit_bias.size() + options.stop_token_ids.size();
+  const auto probe = Buffer<uint8_t>::MakeUnfilled(entries * kEntryBytes, "copies of the options");
+  return probe.ok() ? Status() : Status(probe.error());
 }
 
 std::string OptionsToJson(const GenerationOptions& options) {

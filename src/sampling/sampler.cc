@@ -26,6 +26,16 @@ Status CheckIds(std::span<const int32_t> ids, size_t vocab_size) {
   return {};
 }
 
+// One bias an id, the last that was set. counts: [vocab_size] zeros; zeros again afterwards.
+void KeepLastBiases(std::span<uint32_t> counts, std::vector<std::pair<int32_t, double>>* biases) {
+  auto kept = biases->end();
+  for (auto bias = biases->end(); bias != biases->begin();) {
+    if (counts[static_cast<size_t>((--bias)->first)]++ == 0) *--kept = *bias;
+  }
+  biases->erase(biases->begin(), kept);
+  for (const auto& [id, bias] : *biases) counts[static_cast<size_t>(id)] = 0;
+}
+
 // Writes a traced token's probability after `step`, which stands until a later step is noted.
 void Note(SamplerStep step, double probability, bool left, TracedToken* token) {
   const auto first = static_cast<size_t>(step);
@@ -82,6 +92,7 @@ Result<Sampler> Sampler::Make(const GenerationOptions& options, uint32_t vocab_s
                               ThreadPool* pool) {
   TRY(ValidateOptions(options, vocab_size));
   if (vocab_size == 0) return MakeError(Code::kBadArg, "sampling needs a vocabulary");
+  TRY(NeedMemoryForOptions(options));
   Sampler sampler(options, pool);
   const uint32_t threads = pool == nullptr ? 1 : pool->threads();
   TRY_ASSIGN(sampler.parts_, Buffer<Part>::Make(threads, "threads of sampling"));
@@ -90,6 +101,7 @@ Result<Sampler> Sampler::Make(const GenerationOptions& options, uint32_t vocab_s
       wanted == 0 ? vocab_size : std::min<uint64_t>(uint64_t{threads} * wanted, vocab_size);
   TRY_ASSIGN(sampler.scores_, Buffer<double>::Make(vocab_size, "sampling scores"));
   TRY_ASSIGN(sampler.counts_, Buffer<uint32_t>::Make(vocab_size, "token counts"));
+  KeepLastBiases(sampler.counts_.span(), &sampler.options_.logit_bias);
   TRY_ASSIGN(sampler.candidates_, Buffer<Candidate>::Make(room, "sampling candidates"));
   const auto alternatives = static_cast<uint32_t>(std::max(options.top_logprobs, 0));
   TRY_ASSIGN(sampler.alternatives_,

@@ -96,7 +96,7 @@ TEST_CASE("Options land in their fields, aliases included") {
   CHECK(options.min_tokens == 3);
   CHECK(options.stop == std::vector<std::string>{"a", "b"});
   CHECK(options.stop_token_ids == std::vector<int32_t>{4});
-  CHECK(options.logit_bias == std::vector<std::pair<int32_t, double>>{{4, -2.5}, {9, 3}});
+  CHECK(options.logit_bias == std::vector<std::pair<int32_t, double>>{{4, 1}, {4, -2.5}, {9, 3}});
   CHECK(options.has_seed);
   CHECK(options.seed == 12345678901234);
   CHECK(options.top_logprobs == 4);
@@ -107,6 +107,42 @@ TEST_CASE("At most 16 stop texts") {
   GenerationOptions options;
   for (int i = 0; i < 16; ++i) REQUIRE(SetOption("stop", "s", &options).ok());
   CHECK(SetOption("stop", "s", &options).error().code == Code::kBadArg);
+}
+
+TEST_CASE("A stop text has at most 1,024 bytes") {
+  GenerationOptions options;
+  REQUIRE(SetOption("stop", std::string(1024, 's'), &options).ok());
+  CHECK(SetOption("stop", std::string(1025, 's'), &options).error().code == Code::kBadArg);
+  CHECK(options.stop.size() == 1);
+  options.stop = {std::string(1025, 's')};
+  CHECK(ValidateOptions(options, 100).error().code == Code::kBadArg);
+}
+
+TEST_CASE("Lists of ids have at most 1,048,576 entries, whatever the ids, and are set in no time") {
+  for (const auto& [name, value] :
+       {std::pair("logit_bias", ":1"), std::pair("stop_token_ids", "")}) {
+    INFO(name);
+    GenerationOptions options;
+    Status status;
+    uint32_t set = 0;
+    for (; status.ok() && set <= 1 << 20; ++set) {
+      status = SetOption(name, std::to_string(1u << 30 | set) + value, &options);
+    }
+    CHECK(set == (1 << 20) + 1);
+    CHECK(status.error().code == Code::kLimit);
+    CHECK(status.error().message.find(name) != std::string::npos);
+  }
+}
+
+TEST_CASE("A number is what strtod reads in decimal, which is more than JSON's") {
+  for (const char* text : {"+1", ".5", "1.", "001", "1E0", "-0"}) {
+    INFO(text);
+    CHECK(SetCode("presence_penalty", text) == Code::kOk);
+  }
+  for (const char* text : {"", "+", ".", "1e", "--1", "1,5", "0x1", "1e400"}) {
+    INFO(text);
+    CHECK(SetCode("presence_penalty", text) == Code::kBadArg);
+  }
 }
 
 TEST_CASE("I2: values that were set past SetOption are checked against ranges and vocabulary") {

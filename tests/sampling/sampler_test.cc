@@ -49,6 +49,14 @@ TEST_CASE("logit_bias comes before repetition_penalty") {
   CHECK(NextId(options, {-1, 2}, {0}) == 1);
 }
 
+TEST_CASE("Of several biases for one id the last counts") {
+  GenerationOptions options = Greedy();
+  options.logit_bias = {{0, 9}, {2, 3}, {0, -9}, {1, 1}, {0, 2}};
+  CHECK(NextId(options, {0, 1.5f, 0}) == 2);  // 2, 2.5, 3
+  options.logit_bias.emplace_back(2, 0);
+  CHECK(NextId(options, {0, 1.5f, 0}) == 1);
+}
+
 TEST_CASE("repetition_penalty comes before frequency and presence penalties") {
   GenerationOptions options = Greedy();
   options.repetition_penalty = 2;

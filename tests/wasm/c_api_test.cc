@@ -280,6 +280,26 @@ TEST_CASE("G19: ids whose text there is no memory for are OOM or LIMIT, and the 
   CHECK(core.Result().size() == 10 * 1003);
 }
 
+TEST_CASE("G19: options that there is no memory for are OOM, and the session lives on") {
+  Chatter core;
+  core.Load(TestModel{}.Build());
+  core.SetGreedy();
+  for (int i = 0; i < 1000; ++i) REQUIRE(core.Set("logit_bias", std::to_string(i % 7) + ":1") == 0);
+  {
+    const LargestBuffer none(8000);
+    CHECK(core.Complete("hi") == Failed(Code::kOom));
+    int set = 0;
+    while (set < 100'000 && core.Set("logit_bias", "1:1") == 0) ++set;
+    CHECK(core.Set("logit_bias", "1:1") == Failed(Code::kOom));
+    CHECK(set < 100'000);
+    set = 0;
+    while (set < 100'000 && core.Set("stop_token_ids", "1") == 0) ++set;
+    CHECK(set < 100'000);
+  }
+  REQUIRE(core.Complete("hi") == 0);
+  CHECK(core.Finish().size() <= 8);
+}
+
 TEST_CASE("G19: text that there is no memory for is OOM, and the session lives on") {
   Chatter core;
   core.Load(TestModel{}.Build());
