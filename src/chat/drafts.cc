@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/buffer.h"
+
 namespace parley {
 namespace {
 
@@ -19,32 +21,83 @@ std::string_view WithoutSpaceAround(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kSpace) + 1 - first);
 }
 
+// A list whose memory is taken before it fills. Where that was too little it grows, and memory that
+// is refused is an error.
+template <typename T>
+class List {
+ public:
+  Status Reserve(uint64_t room) {
+    if (items_.size() >= room) return {};
+    TRY_ASSIGN(Buffer<T> larger, Buffer<T>::MakeUnfilled(room, "tries at a reply"));
+    std::copy_n(items_.begin(), size_, larger.begin());
+    items_ = std::move(larger);
+    return {};
+  }
+  Status Append(std::span<const T> more) {
+    const size_t size = size_ + more.size();
+    if (size > items_.size()) TRY(Reserve(2 * size));
+    std::copy(more.begin(), more.end(), items_.begin() + size_);
+    size_ = size;
+    return {};
+  }
+  void Clear() { size_ = 0; }
+  size_t size() const { return size_; }
+  std::span<const T> span() const { return items_.span().first(size_); }
+
+ private:
+  Buffer<T> items_;
+  size_t size_ = 0;
+};
+
 struct Token {
   double logprob = 0;
   size_t text_end = 0;          // in Draft::text
   size_t alternatives_end = 0;  // in Draft::alternatives
 };
+static_assert(kDraftBytesPerToken >=
+              2 * (sizeof(int32_t) + sizeof(Token) + kDraftTextBytesPerToken));
 
 struct Draft {
-  std::vector<int32_t> ids;
-  std::vector<Token> tokens;  // one for each id
-  std::vector<TokenLogprob> alternatives;
-  std::string text;
-  double logprob = 0;  // of all tokens together
+  List<int32_t> ids;
+  List<Token> tokens;  // one for each id
+  List<TokenLogprob> alternatives;
+  List<char> text;        // from text_begin on; what it continues stands before
+  size_t text_begin = 0;  // bytes
+  double logprob = 0;     // of all tokens together
   bool good = false;
   FinishReason reason = FinishReason::kNone;
 
-  void Clear() { *this = {}; }
-  void Add(const Event& event) {
-    ids.push_back(event.id);
-    text += event.text;
-    alternatives.insert(alternatives.end(), event.alternatives.begin(), event.alternatives.end());
-    tokens.push_back({event.logprob, text.size(), alternatives.size()});
-    logprob += event.logprob;
+  // For `limit` tokens and their text, unless that much is there.
+  Status Reserve(uint64_t limit, uint64_t alternatives_each, uint64_t continued_bytes) {
+    TRY(ids.Reserve(limit));
+    TRY(tokens.Reserve(limit));
+    TRY(alternatives.Reserve(limit * alternatives_each));
+    return text.Reserve(continued_bytes + limit * kDraftTextBytesPerToken);
   }
+  Status Begin(std::string_view continued) {
+    ids.Clear();
+    tokens.Clear();
+    alternatives.Clear();
+    text.Clear();
+    text_begin = continued.size();
+    logprob = 0;
+    good = false;
+    reason = FinishReason::kNone;
+    return text.Append(continued);
+  }
+  Status Add(const Event& event) {
+    TRY(ids.Append({&event.id, 1}));
+    TRY(text.Append(event.text));
+    TRY(alternatives.Append(event.alternatives));
+    const Token token{event.logprob, text.size(), alternatives.size()};
+    TRY(tokens.Append({&token, 1}));
+    logprob += event.logprob;
+    return {};
+  }
+  std::string_view Whole() const { return {text.span().data(), text.size()}; }
   double MeanLogprob() const {
-    return ids.empty() ? -std::numeric_limits<double>::infinity()
-                       : logprob / static_cast<double>(ids.size());
+    return ids.size() == 0 ? -std::numeric_limits<double>::infinity()
+                           : logprob / static_cast<double>(ids.size());
   }
   bool BetterThan(const Draft& other) const {
     return good != other.good ? good : MeanLogprob() > other.MeanLogprob();
@@ -75,6 +128,7 @@ class DraftingSession final : public Session {
     return session_->BeginReview(reply_ids, reply_text);
   }
   Status BeginTextReview(std::string_view text, const GenerationOptions& options) override {
+    TRY(NeedMemoryForOptions(options));
     state_ = State::kPlain;
     return session_->BeginTextReview(text, options);
   }
@@ -88,7 +142,7 @@ class DraftingSession final : public Session {
   const Usage& usage() const override { return UsesDraft() ? usage_ : session_->usage(); }
   std::span<const int32_t> prompt_ids() const override { return session_->prompt_ids(); }
   std::span<const int32_t> generated_ids() const override {
-    return UsesDraft() ? std::span(kept_.ids).first(shown_) : session_->generated_ids();
+    return UsesDraft() ? kept_.ids.span().first(shown_) : session_->generated_ids();
   }
   const std::vector<bool>& message_dropped() const override { return session_->message_dropped(); }
 
@@ -99,8 +153,9 @@ class DraftingSession final : public Session {
   bool UsesDraft() const { return state_ == State::kReplay || state_ == State::kReplayed; }
   Status Begin(const GenerationOptions& options);
   Status BeginTry();
+  void Drop();  // whatever has begun
   Event Write();
-  bool Finish(const Event& done);  // true when no other try is needed
+  bool Finish(FinishReason reason);  // true when no other try is needed
   bool IsGood(bool complete) const;
   void Keep();
   Event Replay();
@@ -111,7 +166,9 @@ class DraftingSession final : public Session {
   std::string prompt_;
   bool parse_special_ = false;
   bool is_chat_ = false;
-  GenerationOptions options_;
+  GenerationOptions options_;   // of the try
+  uint64_t seed_ = 0;           // of the first
+  std::string_view continued_;  // in contents_: the words that the reply goes on from
   bool drafting_ = false;
 
   State state_ = State::kPlain;
@@ -126,7 +183,9 @@ class DraftingSession final : public Session {
 };
 
 Status DraftingSession::Begin(const GenerationOptions& options) {
+  TRY(NeedMemoryForOptions(options));
   options_ = options;
+  seed_ = options.seed;
   // Without draws every try is the same.
   drafting_ = options.best_of > 1 || (options.retry_repeats > 0 && options.temperature > 0);
   state_ = State::kPlain;
@@ -134,20 +193,37 @@ Status DraftingSession::Begin(const GenerationOptions& options) {
   live_ = false;
   tries_ = 0;
   good_ = 0;
-  kept_.Clear();
-  TRY(BeginTry());
+  if (drafting_) options_.top_logprobs = std::max(options.top_logprobs, 0);
+  const bool continues =
+      is_chat_ && !messages_.empty() && messages_.back().role == Role::kAssistant;
+  continued_ = continues ? messages_.back().content : std::string_view();
+  if (Status status = BeginTry(); !status.ok()) {
+    Drop();
+    return status;
+  }
   if (drafting_) state_ = State::kDrafting;
   return {};
 }
 
+void DraftingSession::Drop() {
+  state_ = State::kPlain;
+  session_->Cancel();
+  session_->Next();
+}
+
+// The memory of all tries is taken before the first.
 Status DraftingSession::BeginTry() {
-  GenerationOptions options = options_;
-  options.seed = (options_.seed + tries_) & kSeedMask;
-  if (drafting_) options.top_logprobs = std::max(options.top_logprobs, 0);
-  draft_.Clear();
+  options_.seed = (seed_ + tries_) & kSeedMask;
   shown_ = 0;
-  return is_chat_ ? session_->BeginChat(messages_, options)
-                  : session_->BeginCompletion(prompt_, parse_special_, options);
+  TRY(is_chat_ ? session_->BeginChat(messages_, options_)
+               : session_->BeginCompletion(prompt_, parse_special_, options_));
+  if (!drafting_) return {};
+  const Usage& usage = session_->usage();
+  const uint32_t limit = ReplyLimit(options_, usage.context, usage.prompt_tokens);
+  const auto alternatives = static_cast<uint64_t>(options_.top_logprobs);
+  TRY(draft_.Reserve(limit, alternatives, continued_.size()));
+  TRY(kept_.Reserve(limit, alternatives, continued_.size()));
+  return draft_.Begin(continued_);
 }
 
 Event DraftingSession::Next() {
@@ -164,10 +240,11 @@ Event DraftingSession::Next() {
 // One step of the try that is being written.
 Event DraftingSession::Write() {
   Event event = session_->Next();
+  Status status;
   switch (event.kind) {
     case Event::Kind::kToken:
-      draft_.Add(event);
-      if (options_.best_of == 1 && IsGood(/*complete=*/false)) {
+      status = draft_.Add(event);
+      if (status.ok() && options_.best_of == 1 && IsGood(/*complete=*/false)) {
         live_ = true;
         Keep();
         state_ = State::kReplay;
@@ -179,16 +256,12 @@ Event DraftingSession::Write() {
         event.text = {};  // nothing of it was shown
         return event;
       }
-      if (Finish(event)) {
+      status = draft_.text.Append(event.text);
+      if (!status.ok()) break;
+      if (Finish(event.reason)) {
         state_ = State::kReplay;
-        break;
-      }
-      if (Status status = BeginTry(); !status.ok()) {
-        state_ = State::kPlain;
-        event = {};
-        event.kind = Event::Kind::kError;
-        event.error = std::move(status).TakeError();
-        return event;
+      } else {
+        status = BeginTry();
       }
       break;
     case Event::Kind::kError:
@@ -199,12 +272,16 @@ Event DraftingSession::Write() {
   }
   event = {};
   event.kind = Event::Kind::kDraft;
+  if (!status.ok()) {
+    Drop();
+    event.kind = Event::Kind::kError;
+    event.error = std::move(status).TakeError();
+  }
   return event;
 }
 
-bool DraftingSession::Finish(const Event& done) {
-  draft_.text += done.text;
-  draft_.reason = done.reason;
+bool DraftingSession::Finish(FinishReason reason) {
+  draft_.reason = reason;
   draft_.good = IsGood(/*complete=*/true);
   ++tries_;
   good_ += draft_.good ? 1 : 0;
@@ -220,16 +297,14 @@ void DraftingSession::Keep() {
 
 // Of a try that is not complete: whatever follows, it will be good.
 bool DraftingSession::IsGood(bool complete) const {
-  std::string whole = draft_.text;
   std::span<const Message> earlier;
   if (is_chat_) {
     earlier = messages_;
     if (earlier.back().role == Role::kAssistant) {  // which the reply continues
-      whole.insert(0, earlier.back().content);
       earlier = earlier.first(earlier.size() - 1);
     }
   }
-  const std::string_view text = WithoutSpaceAround(whole);
+  const std::string_view text = WithoutSpaceAround(draft_.Whole());
   if (text.empty()) return false;
   return std::none_of(earlier.begin(), earlier.end(), [=](const Message& message) {
     if (message.role != Role::kAssistant) return false;
@@ -240,8 +315,9 @@ bool DraftingSession::IsGood(bool complete) const {
 
 Event DraftingSession::Replay() {
   Event event;
-  const size_t text_begin = shown_ == 0 ? 0 : kept_.tokens[shown_ - 1].text_end;
-  const std::string_view text = kept_.text;
+  const std::span<const Token> tokens = kept_.tokens.span();
+  const size_t text_begin = shown_ == 0 ? kept_.text_begin : tokens[shown_ - 1].text_end;
+  const std::string_view text = kept_.Whole();
   if (live_ && !cancelled_ && shown_ == kept_.ids.size()) {
     state_ = State::kPlain;
     return session_->Next();
@@ -254,13 +330,13 @@ Event DraftingSession::Replay() {
     if (!cancelled_) event.text = text.substr(text_begin);
     return event;
   }
-  const Token& token = kept_.tokens[shown_];
+  const Token& token = tokens[shown_];
   event.kind = Event::Kind::kToken;
-  event.id = kept_.ids[shown_];
+  event.id = kept_.ids.span()[shown_];
   event.text = text.substr(text_begin, token.text_end - text_begin);
   event.logprob = token.logprob;
-  const size_t begin = shown_ == 0 ? 0 : kept_.tokens[shown_ - 1].alternatives_end;
-  event.alternatives = std::span(kept_.alternatives).subspan(begin, token.alternatives_end - begin);
+  const size_t begin = shown_ == 0 ? 0 : tokens[shown_ - 1].alternatives_end;
+  event.alternatives = kept_.alternatives.span().subspan(begin, token.alternatives_end - begin);
   ++shown_;
   usage_.completion_tokens = static_cast<uint32_t>(shown_);
   return event;

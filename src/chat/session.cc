@@ -169,9 +169,7 @@ Status SessionImpl::Start(Prompt prompt, const GenerationOptions& options) {
   prompt_ = std::move(prompt);
   options_ = options;
   sampler_.emplace(std::move(sampler));
-  limit_ = context - prompt_tokens;
-  if (options.max_tokens != 0) limit_ = std::min(limit_, options.max_tokens);
-  if (options.max_length != 0) limit_ = std::min(limit_, options.max_length - prompt_tokens);
+  limit_ = ReplyLimit(options, context, prompt_tokens);
   generated_.clear();
   generated_.reserve(limit_);
   history_ = prompt_.words;
@@ -368,6 +366,13 @@ PromptBudget PromptBudgetOf(uint32_t context, const GenerationOptions& options) 
   uint32_t room = std::max(context / 4, 1u);
   if (options.max_tokens != 0) room = std::min(room, options.max_tokens);
   return {context - room, context - context / 4};
+}
+
+uint32_t ReplyLimit(const GenerationOptions& options, uint32_t context, uint32_t prompt_tokens) {
+  uint32_t limit = context - prompt_tokens;
+  if (options.max_tokens != 0) limit = std::min(limit, options.max_tokens);
+  if (options.max_length != 0) limit = std::min(limit, options.max_length - prompt_tokens);
+  return limit;
 }
 
 Result<std::unique_ptr<Session>> Session::Make(const SessionModel& model) {

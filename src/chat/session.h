@@ -53,6 +53,9 @@ struct PromptBudget {
 };
 PromptBudget PromptBudgetOf(uint32_t context, const GenerationOptions& options);
 
+// Tokens that a reply may have: up to max_tokens, max_length or the end of the context.
+uint32_t ReplyLimit(const GenerationOptions& options, uint32_t context, uint32_t prompt_tokens);
+
 // The model's cache belongs to one session at a time.
 struct SessionModel {
   LanguageModel* model = nullptr;

@@ -8,6 +8,7 @@
 
 #include "base/bytes.h"
 #include "base/json_writer.h"
+#include "chat/drafts.h"
 #include "engine/open.h"
 #include "engine/panel_repacker.h"
 #include "model/decoder.h"
@@ -21,8 +22,9 @@ namespace {
 // same few megabytes.
 constexpr uint64_t kProgramBytes =
     1 << 20;  // constants, main stack, allocator's tables, small objects
-constexpr uint64_t kThreadBytes = 160 << 10;     // a thread's stack and its control block
-constexpr uint64_t kSessionBytesPerToken = 64;   // ids of prompt and history, as vectors grow
+constexpr uint64_t kThreadBytes = 160 << 10;  // a thread's stack and its control block
+// Ids of prompt and history, as vectors grow; tries at a reply.
+constexpr uint64_t kSessionBytesPerToken = 64 + kDraftBytesPerToken;
 constexpr uint64_t kSessionBytesPerId = 4 + 24;  // logits; the sampler's candidates
 
 Result<uint32_t> ChooseContext(const ModelConfig& config, uint32_t wanted) {

@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "base/buffer.h"
+
 namespace parley {
 namespace {
 
@@ -287,6 +289,44 @@ TEST_CASE("drafts: an error in a later try is the reply's") {
   REQUIRE(f.session->BeginCompletion("Once", false, f.options).ok());
   CHECK(f.Run().error == Code::kKernelsChanged);
   CHECK(f.Run().error == Code::kBadState);
+}
+
+// Lets `allowed` buffers through, then refuses all.
+int g_allowed = 0;
+void* LimitedAllocate(size_t bytes, size_t alignment) {
+  return g_allowed-- <= 0 ? nullptr : DefaultAllocatorHooks().allocate(bytes, alignment);
+}
+
+TEST_CASE("G19: drafts: whichever of the tries' buffers is refused, no reply has begun") {
+  DraftsFixture f;
+  f.options.best_of = 2;
+  f.options.top_logprobs = 2;
+  f.told->replies[10] = {{1, "a", -1}};
+  f.told->replies[11] = {{2, "b", -2}};
+  int allowed = 0;
+  for (Status begun = MakeError(Code::kOom, ""); !begun.ok(); ++allowed) {
+    INFO("buffers: " << allowed);
+    DraftsFixture fresh;
+    fresh.told->replies = f.told->replies;
+    g_allowed = allowed;
+    SetAllocatorHooks({LimitedAllocate, DefaultAllocatorHooks().release});
+    begun = fresh.session->BeginCompletion("Once", false, f.options);
+    SetAllocatorHooks(DefaultAllocatorHooks());
+    if (begun.ok()) break;
+    CHECK(begun.error().code == Code::kOom);
+    CHECK(fresh.Run().error == Code::kBadState);
+  }
+  CHECK(allowed == 8);  // ids, their numbers, alternatives and text of two tries
+}
+
+TEST_CASE("drafts: a try with more text than was reserved is kept whole") {
+  DraftsFixture f;
+  f.options.best_of = 2;
+  const std::string first(5000, 'a'), second(70'000, 'b');
+  f.told->replies[10] = {{1, first, -1}, {2, second, -1}};
+  f.told->replies[11] = {{3, "c", -2}};
+  REQUIRE(f.session->BeginCompletion("Once", false, f.options).ok());
+  CHECK(f.Run().text == first + second);
 }
 
 }  // namespace

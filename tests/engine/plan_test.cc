@@ -75,9 +75,14 @@ TEST_CASE("what is planned is enough, and not 15% too much") {
     REQUIRE(session.ok());
     parley::GenerationOptions options;
     options.has_seed = true;
+    const parley::Message message{parley::Role::kUser, "Hello"};
+    options.best_of = 2;  // takes memory for as long a reply as there can be
+    REQUIRE((*session)->BeginChat({&message, 1}, options).ok());
+    (*session)->Cancel();
+    REQUIRE((*session)->Next().kind == parley::Event::Kind::kDone);
+    options.best_of = 1;
     options.top_logprobs = 20;
     options.max_tokens = 3;
-    const parley::Message message{parley::Role::kUser, "Hello"};
     REQUIRE((*session)->BeginChat({&message, 1}, options).ok());
     while ((*session)->Next().kind != parley::Event::Kind::kDone) {
     }
