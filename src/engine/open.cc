@@ -12,8 +12,7 @@ namespace parley {
 namespace {
 
 // gguf.md, "tokenizer.ggml.token_type".
-constexpr int32_t kUnknownToken = 2;
-constexpr int32_t kUnusedToken = 5;  // 3 and 4 are control and user-defined tokens; 6 is a byte
+constexpr int32_t kUnknownToken = 2, kUserDefinedToken = 4, kUnusedToken = 5;  // 3 is control
 
 constexpr char kTokens[] = "tokenizer.ggml.tokens";
 constexpr char kMerges[] = "tokenizer.ggml.merges";
@@ -65,11 +64,36 @@ Result<Buffer<int32_t>> ReadTypes(const GgufHeader& header, uint64_t n_tokens) {
   return types;
 }
 
-// `add_bos`: what a file that does not say means.
-Status ReadSpecialIds(const GgufHeader& header, bool add_bos, Engine* engine) {
-  const uint32_t n_tokens = engine->tokenizer->size();
-  TRY_ASSIGN(engine->bos_id, ReadId(header, "tokenizer.ggml.bos_token_id", n_tokens));
-  TRY_ASSIGN(engine->eos_id, ReadId(header, "tokenizer.ggml.eos_token_id", n_tokens));
+// Ids of tokens that are not made from other text.
+struct IdLists {
+  Buffer<int32_t> ids;  // special ones from the front, literal ones from the back
+  size_t n_special = 0, n_literal = 0;
+  std::span<const int32_t> special() const { return ids.span().first(n_special); }
+  std::span<const int32_t> literal() const { return ids.span().last(n_literal); }
+};
+
+// A user-defined token is literal text, as in llama.cpp (llama-vocab.cpp, tokenizer_st_partition
+// and token_to_piece), except one that begins or ends texts or turns: what a user types must not
+// give it, whatever its type. llama.cpp makes control tokens of these likewise.
+Result<IdLists> SortTypes(std::span<const int32_t> types, std::span<const std::string_view> tokens,
+                          const Engine& engine) {
+  const auto named = [](int32_t type) { return type >= kUnknownToken && type <= kUnusedToken; };
+  IdLists lists;
+  const auto count = static_cast<uint64_t>(std::count_if(types.begin(), types.end(), named));
+  TRY_ASSIGN(lists.ids, Buffer<int32_t>::Make(count, "special ids"));
+  for (size_t id = 0; id < types.size(); ++id) {
+    if (!named(types[id])) continue;
+    const auto number = static_cast<int32_t>(id);
+    const bool ends_turns = number == engine.bos_id || number == engine.eos_id ||
+                            (tokens[id].starts_with("<|") && tokens[id].ends_with("|>"));
+    const bool literal = types[id] == kUserDefinedToken && !ends_turns;
+    lists.ids[literal ? count - ++lists.n_literal : lists.n_special++] = number;
+  }
+  return lists;
+}
+
+// Completes what was read of them. `add_bos`: what a file that does not say means.
+Status FinishSpecialIds(const GgufHeader& header, bool add_bos, Engine* engine) {
   if (engine->eos_id < 0) engine->eos_id = engine->tokenizer->FindSpecial("<|endoftext|>");
   TRY_ASSIGN(engine->add_bos,
              header.GetBool("tokenizer.ggml.add_bos_token", add_bos && engine->bos_id >= 0));
@@ -115,18 +139,15 @@ Status OpenTokenizer(const GgufHeader& header, Engine* engine) {
   TRY_ASSIGN(const Buffer<std::string_view> tokens, header.GetStrings(kTokens));
   TRY_ASSIGN(const Buffer<std::string_view> merges, header.GetStrings(kMerges));
   TRY_ASSIGN(const Buffer<int32_t> types, ReadTypes(header, tokens.size()));
-  const auto not_text = [](int32_t type) { return type >= kUnknownToken && type <= kUnusedToken; };
-  const auto n_special = static_cast<uint64_t>(std::count_if(types.begin(), types.end(), not_text));
-  TRY_ASSIGN(Buffer<int32_t> special_ids, Buffer<int32_t>::Make(n_special, "special ids"));
-  size_t next = 0;
-  for (size_t id = 0; id < types.size(); ++id) {
-    if (not_text(types[id])) special_ids[next++] = static_cast<int32_t>(id);
-  }
+  const auto n_tokens = static_cast<uint32_t>(tokens.size());
+  TRY_ASSIGN(engine->bos_id, ReadId(header, "tokenizer.ggml.bos_token_id", n_tokens));
+  TRY_ASSIGN(engine->eos_id, ReadId(header, "tokenizer.ggml.eos_token_id", n_tokens));
+  TRY_ASSIGN(const IdLists ids, SortTypes(types.span(), tokens.span(), *engine));
   TRY_ASSIGN(engine->tokenizer,
-             Tokenizer::Make({tokens.span(), merges.span(), special_ids.span(), pre}));
+             Tokenizer::Make({tokens.span(), merges.span(), ids.special(), pre, ids.literal()}));
   // llama.cpp begins a text of a llama-bpe model with its first token unless the file says
   // otherwise.
-  TRY(ReadSpecialIds(header, pre == PreTokenizer::kLlama3, engine));
+  TRY(FinishSpecialIds(header, pre == PreTokenizer::kLlama3, engine));
   TRY_ASSIGN(const std::string_view format_id, header.GetString("parley.chat_format", ""));
   TRY_ASSIGN(const std::string_view name, header.GetString("general.name", ""));
   TRY_ASSIGN(engine->style.format, ChooseChatFormat(format_id, name, *engine->tokenizer));

@@ -55,6 +55,9 @@ Status AppendTokenBytes(std::string_view token, bool literal, size_t id, char* b
   return {};
 }
 
+// Bits: a search is for one kind or both.
+enum : uint8_t { kPlain = 0, kLiteral = 1, kSpecial = 2 };
+
 struct Pair {
   std::string_view left, right;
 };
@@ -79,10 +82,10 @@ Error BadMerge(size_t rank, std::string_view merge, const std::string& problem) 
 struct Tokenizer::Tables {
   Buffer<char> bytes;             // of all tokens, one after another
   Buffer<uint32_t> ends;          // by id: where the token's bytes end
-  Buffer<uint8_t> special;        // by id
-  Buffer<int32_t> by_name;        // special ids, in order of their names
+  Buffer<uint8_t> kinds;          // by id: kPlain, kLiteral or kSpecial
+  Buffer<int32_t> by_name;        // literal and special ids, in order of their names
   Buffer<int32_t> by_bytes;       // kLlama3: all other ids, in order of their bytes; else empty
-  bool begins_special[256] = {};  // by the first byte of a special token
+  uint8_t begun_kinds[256] = {};  // the kinds that begin with a byte, as bits
   int32_t byte_ids[256];          // -1: the byte has no token
   MergeTable merges;
   PreTokenizer pre = PreTokenizer::kGpt2;
@@ -92,15 +95,16 @@ struct Tokenizer::Tables {
     return {bytes.data() + begin, ends[id] - begin};
   }
   Status AddTokens(const VocabularyView& vocabulary);
-  Status AddSpecials(std::span<const int32_t> ids);
+  Status SetKind(std::span<const int32_t> ids, uint8_t kind);
+  Status SortByName();
   Status AddBytes(const VocabularyIndex& index);
   Status AddMerges(const VocabularyView& vocabulary, const VocabularyIndex& index);
 
   Status SortByBytes();
   // The token that is the whole piece, or -1; always -1 but for kLlama3.
   int32_t FindPiece(std::string_view piece) const;
-  // The longest special token that `text` begins with, or -1.
-  int32_t MatchSpecial(std::string_view text) const;
+  // The longest token of these kinds that `text` begins with, or -1.
+  int32_t MatchName(std::string_view text, uint8_t wanted_kinds) const;
   Status EncodeText(std::string_view text, BpeWorkspace* workspace, std::vector<int32_t>* ids,
                     uint64_t* pieces) const;
 };
@@ -116,34 +120,39 @@ Status Tokenizer::Tables::AddTokens(const VocabularyView& vocabulary) {
   if (total > UINT32_MAX) return MakeError(Code::kLimit, "a vocabulary of over 4 GiB");
   TRY_ASSIGN(bytes, Buffer<char>::Make(total, "token bytes"));
   TRY_ASSIGN(ends, Buffer<uint32_t>::Make(vocabulary.tokens.size(), "token table"));
-  TRY_ASSIGN(special, Buffer<uint8_t>::Make(vocabulary.tokens.size(), "token table"));
-  for (const int32_t id : vocabulary.special_ids) {
-    if (id < 0 || static_cast<size_t>(id) >= special.size()) {
-      return MakeError(Code::kBadVocab, "special token " + std::to_string(id) +
-                                            " is not in the vocabulary of " +
-                                            std::to_string(special.size()));
-    }
-    special[static_cast<size_t>(id)] = 1;
-  }
+  TRY_ASSIGN(kinds, Buffer<uint8_t>::Make(vocabulary.tokens.size(), "token table"));
+  TRY(SetKind(vocabulary.literal_ids, kLiteral));
+  TRY(SetKind(vocabulary.special_ids, kSpecial));
   size_t size = 0;
   for (size_t id = 0; id < vocabulary.tokens.size(); ++id) {
-    TRY(AppendTokenBytes(vocabulary.tokens[id], special[id] != 0, id, bytes.data(), &size));
+    TRY(AppendTokenBytes(vocabulary.tokens[id], kinds[id] != kPlain, id, bytes.data(), &size));
     ends[id] = static_cast<uint32_t>(size);
   }
   return {};
 }
 
-Status Tokenizer::Tables::AddSpecials(std::span<const int32_t> ids) {
-  const auto count = static_cast<size_t>(std::count(special.begin(), special.end(), 1));
-  CHECK(count <= ids.size());
-  TRY_ASSIGN(by_name, Buffer<int32_t>::Make(count, "special tokens"));
+Status Tokenizer::Tables::SetKind(std::span<const int32_t> ids, uint8_t kind) {
+  for (const int32_t id : ids) {
+    if (id < 0 || static_cast<size_t>(id) >= kinds.size()) {
+      return MakeError(Code::kBadVocab, "special token " + std::to_string(id) +
+                                            " is not in the vocabulary of " +
+                                            std::to_string(kinds.size()));
+    }
+    kinds[static_cast<size_t>(id)] = kind;
+  }
+  return {};
+}
+
+Status Tokenizer::Tables::SortByName() {
+  const auto plain = static_cast<size_t>(std::count(kinds.begin(), kinds.end(), kPlain));
+  TRY_ASSIGN(by_name, Buffer<int32_t>::Make(kinds.size() - plain, "special tokens"));
   size_t next = 0;
-  for (size_t id = 0; id < special.size(); ++id) {
-    if (special[id] == 0) continue;
+  for (size_t id = 0; id < kinds.size(); ++id) {
+    if (kinds[id] == kPlain) continue;
     if (Bytes(id).size() > kMaxSpecialBytes)
       return BadToken(id, "is special and over 256 bytes long");
     by_name[next++] = static_cast<int32_t>(id);
-    begins_special[static_cast<uint8_t>(Bytes(id)[0])] = true;
+    begun_kinds[static_cast<uint8_t>(Bytes(id)[0])] |= kinds[id];
   }
   std::sort(by_name.begin(), by_name.end(), [this](int32_t a, int32_t b) {
     return Bytes(static_cast<size_t>(a)) < Bytes(static_cast<size_t>(b));
@@ -155,9 +164,11 @@ Status Tokenizer::Tables::AddBytes(const VocabularyIndex& index) {
   for (uint32_t byte = 0; byte < 256; ++byte) {
     const std::string symbol = SymbolOfByte(static_cast<uint8_t>(byte));
     byte_ids[byte] = index.Find(symbol);
-    const bool special_id =
-        byte_ids[byte] >= 0 && special[static_cast<size_t>(byte_ids[byte])] != 0;
-    if (special_id || (byte_ids[byte] < 0 && pre == PreTokenizer::kGpt2)) {
+    const auto id = static_cast<size_t>(byte_ids[byte]);
+    const char text = static_cast<char>(byte);
+    const bool other_text =
+        byte_ids[byte] >= 0 && (kinds[id] == kSpecial || Bytes(id) != std::string_view(&text, 1));
+    if (other_text || (byte_ids[byte] < 0 && pre == PreTokenizer::kGpt2)) {
       return MakeError(Code::kBadVocab, "the vocabulary has no token " + Quoted(symbol) +
                                             " for byte " + std::to_string(byte));
     }
@@ -183,7 +194,7 @@ Status Tokenizer::Tables::AddMerges(const VocabularyView& vocabulary,
       const int32_t id = index.Find(symbols[i]);
       if (id < 0) return BadMerge(rank, merge, Quoted(symbols[i]) + " is not in the vocabulary");
       ids[i] = static_cast<uint32_t>(id);
-      if (special[ids[i]] != 0) {
+      if (kinds[ids[i]] == kSpecial) {
         return BadMerge(rank, merge,
                         Quoted(symbols[i]) + " is a special token, which text must not give");
       }
@@ -197,11 +208,11 @@ Status Tokenizer::Tables::AddMerges(const VocabularyView& vocabulary,
 }
 
 Status Tokenizer::Tables::SortByBytes() {
-  const auto count = static_cast<size_t>(std::count(special.begin(), special.end(), 0));
+  const auto count = static_cast<size_t>(std::count(kinds.begin(), kinds.end(), kPlain));
   TRY_ASSIGN(by_bytes, Buffer<int32_t>::Make(count, "tokens in order"));
   size_t next = 0;
-  for (size_t id = 0; id < special.size(); ++id) {
-    if (special[id] == 0) by_bytes[next++] = static_cast<int32_t>(id);
+  for (size_t id = 0; id < kinds.size(); ++id) {
+    if (kinds[id] == kPlain) by_bytes[next++] = static_cast<int32_t>(id);
   }
   std::sort(by_bytes.begin(), by_bytes.end(), [this](int32_t a, int32_t b) {
     return Bytes(static_cast<size_t>(a)) < Bytes(static_cast<size_t>(b));
@@ -216,15 +227,18 @@ int32_t Tokenizer::Tables::FindPiece(std::string_view piece) const {
   return found != by_bytes.end() && Bytes(static_cast<size_t>(*found)) == piece ? *found : -1;
 }
 
-int32_t Tokenizer::Tables::MatchSpecial(std::string_view text) const {
-  if (!begins_special[static_cast<uint8_t>(text[0])]) return -1;
+int32_t Tokenizer::Tables::MatchName(std::string_view text, uint8_t wanted_kinds) const {
+  if ((begun_kinds[static_cast<uint8_t>(text[0])] & wanted_kinds) == 0) return -1;
   // Narrows the sorted names to those that share one more byte with the text; a name that ends
   // there comes first.
   const int32_t* first = by_name.begin();
   const int32_t* last = by_name.end();
   int32_t longest = -1;
   for (size_t depth = 0; first != last; ++depth) {
-    if (Bytes(static_cast<size_t>(*first)).size() == depth) longest = *first++;
+    if (Bytes(static_cast<size_t>(*first)).size() == depth) {
+      if ((kinds[static_cast<size_t>(*first)] & wanted_kinds) != 0) longest = *first;
+      ++first;
+    }
     if (depth == text.size()) break;
     const auto byte_at = [this, depth](int32_t id) {
       return static_cast<uint8_t>(Bytes(static_cast<size_t>(id))[depth]);
@@ -282,7 +296,7 @@ Result<std::unique_ptr<Tokenizer>> Tokenizer::Make(const VocabularyView& vocabul
   auto tables = std::make_unique<Tables>();
   tables->pre = vocabulary.pre;
   TRY(tables->AddTokens(vocabulary));
-  TRY(tables->AddSpecials(vocabulary.special_ids));
+  TRY(tables->SortByName());
   TRY(tables->AddBytes(index));
   TRY(tables->AddMerges(vocabulary, index));
   if (vocabulary.pre == PreTokenizer::kLlama3) TRY(tables->SortByBytes());
@@ -319,7 +333,7 @@ uint32_t Tokenizer::size() const { return static_cast<uint32_t>(tables_->ends.si
 
 uint64_t Tokenizer::memory_bytes() const {
   return sizeof(Tables) + tables_->bytes.size() + tables_->ends.size() * sizeof(uint32_t) +
-         tables_->special.size() +
+         tables_->kinds.size() +
          (tables_->by_name.size() + tables_->by_bytes.size()) * sizeof(int32_t) +
          tables_->merges.memory_bytes();
 }
@@ -334,16 +348,17 @@ Status Tokenizer::Encode(std::string_view text, bool parse_special, std::vector<
   BpeWorkspace workspace;
   uint64_t pieces = 0;
   Status status;
-  size_t begin = 0;  // of the text since the last special token
-  for (size_t at = 0; parse_special && status.ok() && at < text.size();) {
-    const int32_t special = tables_->MatchSpecial(text.substr(at));
-    if (special < 0) {
+  const uint8_t wanted_kinds = parse_special ? kLiteral | kSpecial : kLiteral;
+  size_t begin = 0;  // of the text since the last token that was found by its name
+  for (size_t at = 0; !tables_->by_name.empty() && status.ok() && at < text.size();) {
+    const int32_t found = tables_->MatchName(text.substr(at), wanted_kinds);
+    if (found < 0) {
       ++at;
       continue;
     }
     status = tables_->EncodeText(text.substr(begin, at - begin), &workspace, ids, &pieces);
-    ids->push_back(special);
-    at += Bytes(special).size();
+    ids->push_back(found);
+    at += Bytes(found).size();
     begin = at;
   }
   if (status.ok()) status = tables_->EncodeText(text.substr(begin), &workspace, ids, &pieces);
@@ -359,14 +374,14 @@ std::string_view Tokenizer::Bytes(int32_t id) const {
 
 bool Tokenizer::IsSpecial(int32_t id) const {
   return id >= 0 && static_cast<uint32_t>(id) < size() &&
-         tables_->special[static_cast<size_t>(id)] != 0;
+         tables_->kinds[static_cast<size_t>(id)] == kSpecial;
 }
 
 int32_t Tokenizer::FindSpecial(std::string_view name) const {
   const auto& by_name = tables_->by_name;
   const int32_t* found = std::partition_point(by_name.begin(), by_name.end(),
                                               [&](int32_t id) { return Bytes(id) < name; });
-  return found != by_name.end() && Bytes(*found) == name ? *found : -1;
+  return found != by_name.end() && Bytes(*found) == name && IsSpecial(*found) ? *found : -1;
 }
 
 Result<std::string> Tokenizer::Decode(std::span<const int32_t> ids, bool skip_special) const {

@@ -26,6 +26,8 @@ struct VocabularyView {
   // characters and of UTF-8's rarest). kLlama3: a piece that is a token as it stands is that token,
   // whether merges lead to it or not.
   PreTokenizer pre = PreTokenizer::kGpt2;
+  // Literal tokens: text that is this token wherever it stands, spelled as it is.
+  std::span<const int32_t> literal_ids = {};
 };
 
 // How much work an Encode was, for tests of its bounds.
@@ -48,10 +50,10 @@ class Tokenizer {
   uint32_t size() const;          // tokens in the vocabulary
   uint64_t memory_bytes() const;  // held by this tokenizer
 
-  // Text (any bytes; invalid UTF-8 is read as U+FFFD) to ids, appended. `parse_special`: special
-  // tokens written in the text are read as such; else they are text. Near-linear time in the text's
-  // length; about 32 bytes of memory for each byte of the longest word. LIMIT: over 512 MiB of
-  // text. OOM. On an error `ids` is as it was.
+  // Text (any bytes; invalid UTF-8 is read as U+FFFD) to ids, appended; literal tokens first, the
+  // longest at each place. `parse_special`: special tokens written in the text are read as such;
+  // else they are text. Near-linear time in the text's length; about 32 bytes of memory for each
+  // byte of the longest word. LIMIT: over 512 MiB of text. OOM. On an error `ids` is as it was.
   Status Encode(std::string_view text, bool parse_special, std::vector<int32_t>* ids,
                 EncodeCounts* counts = nullptr) const;
 

@@ -183,6 +183,49 @@ TEST_CASE("the engine holds what the metadata says") {
   CHECK((*engine)->tokenizer->FindSpecial("<|user|>") == 280);
 }
 
+TEST_CASE(
+    "user-defined tokens are text wherever they stand, but for those that look like special ones") {
+  // Literal, as llama.cpp reads them: in GPT-2's form of bytes the third would be two invalid ones.
+  const TestModel model{.user_defined = {"  ", "<tool>", "\u00e9\u00e9", "<|note|>"}};
+  constexpr int32_t kSpaces = 260, kTool = 261, kLetters = 262, kNote = 263;
+  auto engine = LoadBytes(model.Build());
+  INFO(engine.error().message);
+  REQUIRE(engine.ok());
+  const parley::Tokenizer& tokenizer = *(*engine)->tokenizer;
+  for (const int32_t id : {kSpaces, kTool, kLetters}) CHECK_FALSE(tokenizer.IsSpecial(id));
+  CHECK(tokenizer.FindSpecial("<tool>") == -1);
+  CHECK(tokenizer.IsSpecial(kNote));
+  CHECK(tokenizer.FindSpecial("<|note|>") == kNote);
+  const std::vector<int32_t> ids = {'a', kSpaces, 'b', kTool, kLetters};
+  const std::string text = "a  b<tool>\u00e9\u00e9";
+  CHECK(*tokenizer.Decode(ids, true) == text);
+  for (const bool parse_special : {false, true}) {
+    std::vector<int32_t> encoded;
+    REQUIRE(tokenizer.Encode(text, parse_special, &encoded).ok());
+    CHECK(encoded == ids);
+    encoded.clear();
+    REQUIRE(tokenizer.Encode("<|note|>", parse_special, &encoded).ok());
+    CHECK(encoded.size() == (parse_special ? 1 : 8));
+  }
+
+  auto session = parley::Session::Make((*engine)->session_model());
+  REQUIRE(session.ok());
+  parley::GenerationOptions options;
+  options.has_seed = true;
+  options.temperature = 0;
+  options.max_tokens = 2;
+  options.logit_bias = {{kTool, 100}};
+  REQUIRE((*session)->BeginCompletion("Say", false, options).ok());
+  std::string reply;
+  parley::Event event;
+  do {
+    event = (*session)->Next();
+    reply += event.text;
+  } while (event.kind == parley::Event::Kind::kPrefill ||
+           event.kind == parley::Event::Kind::kToken);
+  CHECK(reply == "<tool><tool>");
+}
+
 TEST_CASE("G14: a file that ends early is TRUNCATED, one that goes on too long BAD_ARG") {
   const std::vector<uint8_t> file = SmallModel().Build();
   for (const size_t missing : {size_t{1}, size_t{1000}, file.size() - 100000 % file.size()}) {

@@ -37,7 +37,9 @@ struct TestModel {
   DType embedding = DType::kQ8_0;
   bool untied = false;
   uint64_t seed = 1;
-  std::string word = "word";          // tokens that are nothing else are called this and their id
+  std::string word = "word";  // tokens that are nothing else are called this and their id
+  std::vector<std::string> user_defined =
+      {};                             // the first of these are called so, and are of type 4
   std::string architecture = "gpt2";  // or "llama"
   std::string chat_format = "role_tokens";
   std::string tokenizer_model = "gpt2";
@@ -209,6 +211,9 @@ inline std::vector<uint8_t> TestModel::Build(std::vector<TestTensor>* tensors) c
       const size_t space = merge.find(' ');
       names.push_back(merge.substr(0, space) + merge.substr(space + 1));
       types.push_back(1);
+    } else if (id - 256 - merges.size() < user_defined.size()) {
+      names.push_back(user_defined[id - 256 - merges.size()]);
+      types.push_back(4);
     } else {
       names.push_back(word + std::to_string(id));
       types.push_back(1);
