@@ -13,7 +13,7 @@ function(parley_library name)
     # What libFuzzer is guided by: in the parsers, also the values that input is compared with, which elsewhere costs too much.
     if(PARLEY_FUZZ AND name STREQUAL "formats")
       target_compile_options(parley_${name} PRIVATE -fsanitize=fuzzer-no-link)
-    elseif(PARLEY_FUZZ AND name MATCHES "^(base|tokenizer|model|engine)$")
+    elseif(PARLEY_FUZZ AND name MATCHES "^(base|tokenizer|model|sampling|engine)$")
       target_compile_options(parley_${name} PRIVATE -fsanitize-coverage=inline-8bit-counters,pc-table)
     endif()
   else()
