@@ -98,6 +98,7 @@ const STATES: Record<string, State> = {
       await say(page, "Hello");
       await say(page, "Hello again");
       await expect(page.locator(".figures").filter({ hasText: "5 tokens, 142/s" })).toHaveCount(2);
+      await expect(page.getByRole("button", { name: "Continue" })).toHaveCount(0); // it ended by itself
     },
   },
   "cut by its limit": {

@@ -2,7 +2,7 @@
 
 import { failureText, formatNumber, t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
-import type { ReplyMessage } from "../state/messages";
+import { isUnfinished, type ReplyMessage } from "../state/messages";
 import { usePage } from "../state/page";
 import { CopyButton } from "./copy_button";
 import { focusMessage } from "./focus";
@@ -37,7 +37,7 @@ export function figures(reply: ReplyMessage): string {
 export function ReplyLine({ conversation, reply, version, versions, last }: ReplyLineProps) {
   if (reply.state === "waiting") return <WaitingLine />;
   const { failure } = reply;
-  const canContinue = last && reply.content !== "";
+  const canContinue = last && isUnfinished(reply);
   return (
     <>
       {failure !== undefined && (

@@ -80,6 +80,13 @@ export function isOpen(message: Message): boolean {
   return isReply(message) && (message.state === "waiting" || message.state === "streaming");
 }
 
+/** A reply whose end is not the model's own: it was cut, stopped or interrupted, or the user wrote it and no model went on. */
+export function isUnfinished({ content, state, edited, details }: ReplyMessage): boolean {
+  if (content === "") return false;
+  if (state === "cut" || state === "stopped" || state === "interrupted") return true;
+  return state === "done" && edited === true && details === undefined;
+}
+
 /** From the first message to `leaf`. A parent that is missing, or a circle in damaged data, ends the walk. */
 export function pathTo(leaf: string | null, messages: ReadonlyMap<string, Message>): Message[] {
   const path: Message[] = [];

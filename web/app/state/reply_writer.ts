@@ -150,10 +150,12 @@ export class ReplyWriter {
     // What was stopped before has not been counted.
     const before = reply.content === "" ? 0 : (reply.details?.tokens ?? reply.tokens?.length ?? null);
     const change: ReplyChange = { state: finish === "length" ? "cut" : "done" };
-    if (parley !== undefined) {
+    // What was continued and had nothing to add keeps what is known of its words.
+    const hasMore = reply.content === "" || thread.live.peek()?.text !== reply.content;
+    if (parley !== undefined) loaded.usedThreads(parley.timings.threads);
+    if (parley !== undefined && hasMore) {
       const known = reply.content === "" ? [] : reply.tokens;
       change.tokens = known && [...known, ...parley.ids];
-      loaded.usedThreads(parley.timings.threads);
       const tokens = before === null ? null : before + written;
       change.details = detailsFrom(parley, model, tokens, reply.content.length);
       if (written >= TELLING_TOKENS) preferences.sawSpeed(model, parley.timings.predicted_per_second);

@@ -134,6 +134,20 @@ test("continuing sends the reply so far as the last message and adds to it", asy
   expect(page.engine.requests.at(-1)?.messages.at(-1)).toEqual({ role: "assistant", content: "user " });
 });
 
+test("a reply that is continued and has nothing to add keeps its figures, its tokens and what it shares", async () => {
+  const page = await openReady({
+    reply: (messages) => (messages.at(-1)?.role === "user" ? ["Hello", "!"] : [""]),
+  });
+  const reply = await ask(page, "Hello");
+  expect(reply).toMatchObject({ state: "done", details: { tokens: 2 } });
+  page.conversation.continueReply();
+  await settled(page);
+  expect(page.engine.requests).toHaveLength(2);
+  const { revision: _first, ...before } = reply;
+  const { revision: _second, ...after } = lastReply(page);
+  expect(after).toEqual(before);
+});
+
 test("R4: a worker that dies in the middle of a reply leaves the words and the conversation", async () => {
   const page = await openReady({ failReply: { code: "WORKER_CRASHED", message: "trap", after: 2 } });
   const reply = await ask(page, "Hello");

@@ -1,7 +1,15 @@
 // The tree of messages: walks along it, and its titles.
 
 import { expect, test } from "vitest";
-import { familyKey, type Message, newestLeaf, pathTo, titleFrom } from "../../../../web/app/state/messages";
+import {
+  familyKey,
+  isUnfinished,
+  type Message,
+  newestLeaf,
+  pathTo,
+  type ReplyMessage,
+  titleFrom,
+} from "../../../../web/app/state/messages";
 
 function said(id: string, parent: string | null, created: number): Message {
   return { id, parent, created, conversation: "c", role: "user", content: id };
@@ -51,4 +59,33 @@ test("a title is the first line, cut between words, and never inside a character
   expect(titleFrom("  How are\n you? ")).toBe("How are you?");
   expect(titleFrom("word ".repeat(30))).toBe(`${"word ".repeat(11)}word…`);
   expect(titleFrom("😀".repeat(100))).toBe(`${"😀".repeat(60)}…`);
+});
+
+test("a reply is unfinished where something else than the model ended it", () => {
+  const reply: ReplyMessage = {
+    id: "r",
+    parent: "u",
+    created: 1,
+    conversation: "c",
+    role: "assistant",
+    content: "Hi",
+    state: "done",
+  };
+  const details = {
+    model: "m",
+    tokens: 2,
+    tokensPerSecond: 9,
+    seed: 1,
+    contextUsed: 8,
+    contextTotal: 9,
+    options: {},
+  };
+  expect(isUnfinished({ ...reply, details })).toBe(false);
+  expect(isUnfinished(reply)).toBe(false); // a branch that ends with the token that was chosen
+  for (const state of ["cut", "stopped", "interrupted"] as const) {
+    expect(isUnfinished({ ...reply, state, details })).toBe(true);
+    expect(isUnfinished({ ...reply, state, content: "" })).toBe(false);
+  }
+  expect(isUnfinished({ ...reply, edited: true })).toBe(true);
+  expect(isUnfinished({ ...reply, edited: true, details })).toBe(false); // the model went on from it
 });
