@@ -94,6 +94,20 @@ test("what was continued is looked at token by token, and another choice goes on
   await expect(field).toHaveValue(document_);
 });
 
+test("a continuation is one text: the model of conversations begins no turn in it", async ({ page }) => {
+  await open(page);
+  await openTool(page, "Completion");
+  const field = page.getByRole("textbox", { name: "Document" });
+  await field.fill("It was raining."); // and then nearly always a turn
+  await field.press("Control+Enter");
+  await expect(page.locator(".completion .figures").first()).toContainText("seed");
+  await page.getByRole("button", { name: "Inspect" }).click();
+  const tokens = page.locator(".completion .tokens").first().locator(".token");
+  await expect(tokens.first()).toBeVisible();
+  const written = (await tokens.allTextContents()).join("");
+  expect(written.replaceAll("<|endoftext|>", "")).not.toContain("<|");
+});
+
 test("a link does nothing before the click, then gives the native command line's text, each time", async ({
   page,
 }) => {

@@ -295,7 +295,7 @@ export class FakeEngine implements Engine {
     }));
   }
 
-  async tokenize(text: string): Promise<number[]> {
+  async tokenize(text: string, _options?: { special?: boolean }): Promise<number[]> {
     return Array.from({ length: Math.ceil(text.length / 4) }, (_, index) => index);
   }
 

@@ -2,7 +2,7 @@
 // visit to visit.
 
 import { batch, computed, effect, type ReadonlySignal, type Signal, signal } from "@preact/signals";
-import type { Engine, ModelPreset, ReviewRequest } from "../../engine/types";
+import type { Engine, ModelPreset, ReviewRequest, SamplingParams } from "../../engine/types";
 import { type DocumentStore, LONGEST_DOCUMENT, type StoredDocument } from "./document_store";
 import { failureFrom, isAbort, type ModelState } from "./model";
 import { type Overrides, requestParams } from "./options";
@@ -14,6 +14,10 @@ export const COMPLETION_PRESET: ModelPreset = { temperature: 1, top_k: 50, top_p
 
 /** The first example of every GPT-2 tutorial: greedy, 100 tokens with the prompt. */
 const CLASSIC = { text: "Hello, how are you?", params: { temperature: 0, max_length: 100 } } as const;
+
+/** Tokens that begin a turn. They have no text: what follows one would run on from what stands before it. */
+const TURNS = ["<|system|>", "<|user|>", "<|assistant|>", "<|im_start|>"];
+const NEVER = -100; // the least bias that there is
 
 const SAVE_MS = 500;
 const MOST_STEPS = 100;
@@ -89,18 +93,21 @@ class Completion implements CompletionState {
 
   async continue(): Promise<void> {
     const params = requestParams(this.overrides.peek());
-    await this.#run({
-      ...params,
-      max_tokens: params.max_tokens ?? COMPLETION_PRESET.max_tokens,
-      seed: params.seed ?? drawSeed(),
-    });
+    await this.#run(
+      {
+        ...params,
+        max_tokens: params.max_tokens ?? COMPLETION_PRESET.max_tokens,
+        seed: params.seed ?? drawSeed(),
+      },
+      () => this.#turnless(params.logit_bias),
+    );
   }
 
   async classic(): Promise<void> {
     if (this.busy.peek()) return;
     if (this.text.peek() !== "") this.#remember();
     this.text.value = CLASSIC.text;
-    await this.#run({ ...CLASSIC.params, seed: 0 });
+    await this.#run({ ...CLASSIC.params, seed: 0 }); // as every implementation writes it, turns included
   }
 
   inspected(): ReviewRequest {
@@ -151,7 +158,8 @@ class Completion implements CompletionState {
     this.#store.write(document).catch(() => {}); // it stays for the visit
   }
 
-  async #run(params: Parameters<typeof generate>[2]): Promise<void> {
+  /** `more`: options that have to be asked for first. */
+  async #run(params: SamplingParams, more = async (): Promise<SamplingParams> => ({})): Promise<void> {
     const before = this.text.peek();
     if (this.busy.peek() || before === "") return;
     const mine = new AbortController();
@@ -162,11 +170,12 @@ class Completion implements CompletionState {
     let written = "";
     try {
       const { prompt, cut } = await this.#readable(before, params.max_tokens);
+      const options = { ...params, ...(await more()) };
       mine.signal.throwIfAborted();
       this.read.value = prompt;
       this.cut.value = cut;
       const asked = { kind: "completion", prompt } as const;
-      const result = await generate(this.#parts.engine, asked, params, mine.signal, (text) => {
+      const result = await generate(this.#parts.engine, asked, options, mine.signal, (text) => {
         written = text;
         batch(() => {
           this.text.value = before + text;
@@ -183,6 +192,19 @@ class Completion implements CompletionState {
       this.#running = null;
       this.flush();
     }
+  }
+
+  /** The model writes on in the same text, whatever it learned about turns; what the user set comes first. */
+  async #turnless(biases: Readonly<Record<string, number>> = {}): Promise<SamplingParams> {
+    const logit_bias: Record<string, number> = {};
+    for (const ids of await Promise.all(
+      TURNS.map((turn) => this.#parts.engine.tokenize(turn, { special: true })),
+    )) {
+      const [id] = ids;
+      if (id !== undefined && ids.length === 1) logit_bias[String(id)] = NEVER; // others write it as text
+    }
+    Object.assign(logit_bias, biases);
+    return Object.keys(logit_bias).length > 0 ? { logit_bias } : {};
   }
 
   /** As much of the text's end as the model can read with room for what it writes. */

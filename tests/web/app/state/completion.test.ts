@@ -30,6 +30,23 @@ test("continuing appends, with Hugging Face's defaults and a length", async () =
   });
 });
 
+test("a model of conversations writes on in the same text: no token that begins a turn, unless it is asked for", async () => {
+  const { engine, completion } = await start();
+  const turns: Record<string, number> = { "<|user|>": 8189, "<|assistant|>": 8190 };
+  engine.tokenize = async (text: string, { special = false } = {}) => {
+    const id = special ? turns[text] : undefined;
+    return id === undefined ? [60, 124, 62] : [id];
+  };
+  write(completion, "Once");
+  await completion.continue();
+  expect(engine.completed[0]?.logit_bias).toEqual({ 8189: -100, 8190: -100 });
+  completion.overrides.value = { logit_bias: { 8189: 0, 5: 2 } };
+  await completion.continue();
+  expect(engine.completed[1]?.logit_bias).toEqual({ 8189: 0, 8190: -100, 5: 2 });
+  await completion.classic();
+  expect(engine.completed[2]).not.toHaveProperty("logit_bias"); // every implementation's text
+});
+
 test("undo takes a continuation back, redo brings it again, edits included", async () => {
   const { completion } = await start();
   write(completion, "Once");
