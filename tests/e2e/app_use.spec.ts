@@ -275,3 +275,13 @@ test("a reader who scrolled up is left there, and gets back with one press", asy
   await page.getByRole("button", { name: "Latest" }).click();
   await expect.poll(atEnd).toBe(true);
 });
+
+test("200% zoom: the first visit begins at its beginning, ready to be written to", async ({
+  preview,
+  page,
+}) => {
+  await page.setViewportSize({ width: 640, height: 360 });
+  await preview.open("ready");
+  await expect(field(page)).toBeFocused();
+  expect(await page.evaluate(() => scrollY)).toBe(0);
+});

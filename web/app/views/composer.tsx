@@ -18,7 +18,7 @@ export function Composer({ conversation }: { conversation: ConversationState }) 
 
   useLayoutEffect(() => {
     const elsewhere = document.activeElement?.closest(".chats") != null;
-    if (!elsewhere && !matchMedia("(pointer: coarse)").matches) field.current?.focus();
+    if (!elsewhere && !matchMedia("(pointer: coarse)").matches) field.current?.focus({ preventScroll: true });
   }, []);
   useGrowth(field, draft);
 
