@@ -285,3 +285,21 @@ test("200% zoom: the first visit begins at its beginning, ready to be written to
   await expect(field(page)).toBeFocused();
   expect(await page.evaluate(() => scrollY)).toBe(0);
 });
+
+test("a message that is being edited stays where it is while it grows", async ({ preview, page }) => {
+  await preview.open("ready");
+  for (const text of ["One", "Two", "Three", "Four", "Five", "Six"]) await say(page, text);
+  const header = (await page.locator(".header").boundingBox()) ?? { y: 0, height: 0 };
+  const top = async () => (await page.locator("textarea[name=edit]").boundingBox())?.y ?? 0;
+  const place = () => page.evaluate(() => scrollY);
+  const before = await place();
+  const turn = page.locator(".turn", { hasText: "Three" }); // in sight, above the middle
+  const said = (await turn.locator(".words").boundingBox())?.y ?? 0;
+  await turn.hover();
+  await turn.getByRole("button", { name: "Edit" }).click();
+  await expect.poll(top).toBeGreaterThan(header.y + header.height);
+  expect(Math.abs((await top()) - said)).toBeLessThan(4);
+  for (let line = 0; line < 6; line++) await page.keyboard.press("Shift+Enter");
+  expect(Math.abs((await top()) - said)).toBeLessThan(4);
+  expect(await place()).toBe(before);
+});

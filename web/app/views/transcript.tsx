@@ -199,7 +199,8 @@ function useFollow(lastId: string | undefined, conversation: string) {
       away.value = !atEnd.current;
     };
     const growth = new ResizeObserver(() => {
-      if (atEnd.current) toEnd();
+      const writing = document.activeElement?.closest(".edit") != null; // in the text, which must not move away
+      if (atEnd.current && !writing) toEnd();
     });
     growth.observe(text.current);
     document.addEventListener("scroll", onScroll, { passive: true });
