@@ -303,3 +303,41 @@ test("a message that is being edited stays where it is while it grows", async ({
   expect(Math.abs((await top()) - said)).toBeLessThan(4);
   expect(await place()).toBe(before);
 });
+
+test("what was found in a conversation that fits on the screen offers no way to its end", async ({
+  preview,
+  page,
+}) => {
+  await preview.open("ready");
+  await say(page, "The trams of Lisbon, and which of them go up to the castle from the harbour");
+  const latest = page.getByRole("button", { name: "Latest" });
+  const find = async (text: string) => {
+    await page.keyboard.press("Control+K");
+    await expect(page.getByRole("searchbox", { name: "Search" })).toBeFocused();
+    await page.keyboard.press("Control+A");
+    await page.keyboard.type(text);
+    await expect(page.locator(".chat-snippet")).toHaveCount(1);
+    await page.keyboard.press("ArrowDown");
+    await page.keyboard.press("Enter");
+  };
+  await find("talk about");
+  await expect(lastTurn(page)).toBeFocused();
+  await expect(latest).toHaveCount(0);
+  // The ring goes around the words and not through what is below them.
+  const ring = await lastTurn(page).evaluate((turn) => {
+    const words = turn.querySelector(".words") as Element;
+    const { outlineStyle, outlineOffset, outlineWidth } = getComputedStyle(words);
+    const below = turn.querySelector(".turn-line button") as Element;
+    const edge = words.getBoundingClientRect().bottom + Number.parseFloat(outlineOffset);
+    return { outlineStyle, room: below.getBoundingClientRect().top - edge - Number.parseFloat(outlineWidth) };
+  });
+  expect(ring.outlineStyle).toBe("solid");
+  expect(ring.room).toBeGreaterThanOrEqual(0);
+  await field(page).focus();
+  for (const text of ["Two", "Three", "Four", "Five", "Six", "Seven"]) await say(page, text);
+  await find("harbour"); // not in the title, which is cut
+  await expect(latest).toBeVisible();
+  await latest.click();
+  await expect(latest).toHaveCount(0);
+  await expect(field(page)).toBeFocused();
+});

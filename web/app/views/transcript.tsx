@@ -4,6 +4,7 @@
 import { useComputed, useSignal } from "@preact/signals";
 import { memo } from "preact/compat";
 import { useCallback, useEffect, useLayoutEffect, useRef } from "preact/hooks";
+import { focusMessage } from "../components/focus";
 import { Turn, turnId } from "../components/turn";
 import { t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
@@ -47,8 +48,8 @@ export function Transcript({ conversation }: { conversation: ConversationState }
   });
   const id = conversation.conversation.value.id;
   const shown = useShownTurns(turns.value.length, id);
-  const { text, away, toEnd, letGo } = useFollow(turns.value.at(-1)?.message.id, id);
-  useSought(shown, letGo);
+  const { text, away, toEnd, settle } = useFollow(turns.value.at(-1)?.message.id, id);
+  useSought(shown, settle);
   const from = Math.max(0, turns.value.length - shown);
   return (
     <>
@@ -70,7 +71,14 @@ export function Transcript({ conversation }: { conversation: ConversationState }
         ))}
       </div>
       {away && (
-        <button type="button" class="to-end" onClick={toEnd}>
+        <button
+          type="button"
+          class="to-end"
+          onClick={() => {
+            focusMessage(); // the button goes
+            toEnd();
+          }}
+        >
           {t.value.reply.latest}
         </button>
       )}
@@ -155,7 +163,7 @@ function useShownTurns(count: number, conversation: string): number {
 }
 
 /** Brings the message that was searched for into sight, once it is on the page. */
-function useSought(shown: number, letGo: () => void): void {
+function useSought(shown: number, settle: () => void): void {
   const { chats } = usePage();
   const sought = chats.value?.sought;
   const id = sought?.value;
@@ -163,10 +171,15 @@ function useSought(shown: number, letGo: () => void): void {
     const turn = id == null ? null : document.getElementById(turnId(id));
     if (sought === undefined || turn === null) return;
     sought.value = null;
-    letGo();
     turn.scrollIntoView({ block: "center", behavior: "instant" });
     turn.focus({ preventScroll: true });
-  }, [id, shown, sought, letGo]);
+    settle();
+  }, [id, shown, sought, settle]);
+}
+
+function isNearEnd(): boolean {
+  const page = document.scrollingElement;
+  return page === null || page.scrollHeight - page.clientHeight - page.scrollTop < NEAR_END;
 }
 
 /** Keeps the end in sight while the reader is there; `away` is true after they scrolled up. */
@@ -178,11 +191,14 @@ function useFollow(lastId: string | undefined, conversation: string) {
   const toEnd = useCallback(() => {
     const page = document.scrollingElement;
     page?.scrollTo({ top: page.scrollHeight, behavior: "instant" });
-  }, []);
+    atEnd.current = true;
+    away.value = false; // where all of it fits, nothing scrolls that would say so
+  }, [away]);
 
-  const letGo = useCallback(() => {
-    atEnd.current = false;
-    away.value = true;
+  /** The reader was brought to this place, wherever they were before. */
+  const settle = useCallback(() => {
+    atEnd.current = isNearEnd();
+    away.value = !atEnd.current;
   }, [away]);
 
   useEffect(() => {
@@ -192,8 +208,7 @@ function useFollow(lastId: string | undefined, conversation: string) {
     // Only moving up lets go of the end: text that grew since the last frame is not the reader's doing.
     const onScroll = () => {
       const top = page.scrollTop;
-      const near = page.scrollHeight - page.clientHeight - top < NEAR_END;
-      if (near) atEnd.current = true;
+      if (isNearEnd()) atEnd.current = true;
       else if (top < before) atEnd.current = false;
       before = top;
       away.value = !atEnd.current;
@@ -212,9 +227,7 @@ function useFollow(lastId: string | undefined, conversation: string) {
 
   // A new turn is always brought into sight.
   useLayoutEffect(() => {
-    atEnd.current = true;
-    away.value = false; // where all of it fits, nothing scrolls that would say so
     toEnd();
   }, [lastId, conversation]);
-  return { text, away: away.value, toEnd, letGo };
+  return { text, away: away.value, toEnd, settle };
 }
