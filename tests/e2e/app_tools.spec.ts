@@ -108,6 +108,18 @@ test("a continuation is one text: the model of conversations begins no turn in i
   expect(written.replaceAll("<|endoftext|>", "")).not.toContain("<|");
 });
 
+test("a continuation is shared: its tool gives way to the run, which gives it again", async ({ page }) => {
+  await open(page);
+  await openTool(page, "Completion");
+  await page.getByRole("textbox", { name: "Document" }).fill("It was raining.");
+  await page.getByRole("textbox", { name: "Document" }).press("Control+Enter");
+  await expect(page.locator(".completion .figures").first()).toContainText("seed");
+  await page.getByRole("button", { name: "Share this run" }).click();
+  await expect(page.locator("dialog[open]")).toHaveCount(1);
+  await page.getByRole("button", { name: "Run", exact: true }).click();
+  await expect(page.getByText("The same text, byte for byte.")).toBeVisible();
+});
+
 test("a link does nothing before the click, then gives the native command line's text, each time", async ({
   page,
 }) => {

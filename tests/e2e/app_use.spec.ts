@@ -341,3 +341,35 @@ test("what was found in a conversation that fits on the screen offers no way to 
   await expect(latest).toHaveCount(0);
   await expect(field(page)).toBeFocused();
 });
+
+for (const open of ["Control+/", "Settings"]) {
+  test(`keys of the page close what is open over it, and act: ${open}`, async ({ preview, page }) => {
+    await preview.open("ready");
+    await say(page, "Hello");
+    const dialog = page.locator("dialog[open]");
+    const cover = async () => {
+      if (open === "Settings") await page.getByRole("button", { name: open }).click();
+      else await page.keyboard.press(open);
+      await expect(dialog).toBeVisible();
+    };
+    const search = page.getByRole("searchbox", { name: "Search" });
+    await cover();
+    await page.keyboard.press("Control+K");
+    await expect(dialog).toHaveCount(0);
+    await expect(search).toBeFocused();
+    await cover();
+    await page.keyboard.press("Control+B");
+    await expect(dialog).toHaveCount(0);
+    await expect(search).toHaveCount(0);
+    await cover();
+    await page.keyboard.press("Control+Shift+O");
+    await expect(dialog).toHaveCount(0);
+    await expect(page.locator(".empty")).toBeVisible();
+    await expect(field(page)).toBeFocused();
+    await page.setViewportSize({ width: 360, height: 740 }); // the conversations are a sheet
+    await cover();
+    await page.keyboard.press("Control+K");
+    await expect(dialog).toHaveCount(1);
+    await expect(search).toBeFocused();
+  });
+}

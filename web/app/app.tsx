@@ -56,11 +56,17 @@ function Page() {
   };
   useAppearance(page);
   useKeys(conversation, {
-    newChat,
-    toggleChats: () => showChats(!(chatsShown || sheet.peek() === "chats")),
+    newChat() {
+      uncover(page);
+      newChat();
+    },
+    toggleChats() {
+      uncover(page);
+      showChats(!(chatsShown || sheet.peek() === "chats"));
+    },
     search() {
-      if (chatsShown) closeSheet();
-      else showChats(true);
+      uncover(page);
+      if (!chatsShown) showChats(true);
       // The list is there after the next drawing.
       requestAnimationFrame(() => document.getElementById(SEARCH_FIELD)?.focus());
     },
@@ -119,6 +125,14 @@ function Page() {
       {conversation !== null && <Announcer conversation={conversation} />}
     </>
   );
+}
+
+/** Closes what is open over the page, but for the conversations: they are what a key of the page may be about. */
+function uncover({ inspector }: PageState): void {
+  for (const dialog of document.querySelectorAll<HTMLDialogElement>("dialog[open]:not(.chats-sheet)")) {
+    if (dialog.matches(".inspector-sheet")) inspector.target.value = null; // or it takes the focus to where it came from
+    dialog.close();
+  }
 }
 
 function focusUnlessFound(found: boolean): void {

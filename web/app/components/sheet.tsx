@@ -29,7 +29,13 @@ export function Sheet({ open, class: name, title, onClose, children }: SheetProp
     return () => element?.removeEventListener("pointerdown", onPointerDown);
   }, []);
   return (
-    <dialog ref={dialog} class={`sheet ${name}`} aria-labelledby={heading} onClose={onClose}>
+    <dialog
+      ref={dialog}
+      class={`sheet ${name}`}
+      aria-labelledby={heading}
+      // It is told of every closing, a moment later: one that gave way to another dialog must not close that.
+      onClose={() => open && onClose()}
+    >
       {open && (
         <div class="sheet-body">
           <header class="sheet-head">
