@@ -158,6 +158,15 @@ test("a chosen theme holds against the system's, and is there before the first p
 
 test.describe("a phone", () => {
   test.use({ viewport: { width: 360, height: 740 }, hasTouch: true, isMobile: true });
+  test("has one line in the middle of its field, beside Send", async ({ preview, page }) => {
+    await preview.open("ready");
+    const middle = async (selector: string) => {
+      const box = await page.locator(selector).boundingBox();
+      return box === null ? Number.NaN : box.y + box.height / 2;
+    };
+    expect(Math.abs((await middle("#message")) - (await middle("#send")))).toBeLessThan(1);
+  });
+
   test("has speakers above their words, controls a finger can hit, and no keyboard until it is asked for", async ({
     preview,
     page,
