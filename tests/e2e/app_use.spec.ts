@@ -382,3 +382,21 @@ for (const open of ["Control+/", "Settings"]) {
     await expect(search).toBeFocused();
   });
 }
+
+test("too long a draft says by how much, and speaks of unpinning where something is pinned", async ({
+  preview,
+  page,
+}) => {
+  await preview.open("small_context");
+  const meter = page.locator(".meter-text");
+  await field(page).fill("x".repeat(400));
+  await expect(meter).toContainText("More than Parley can read at once. Shorten it.");
+  await expect(meter).toContainText("102 of 96 tokens");
+  await expect(meter).not.toContainText("unpin");
+  await field(page).fill("");
+  await say(page, "Hello");
+  await page.locator(".turn").first().hover();
+  await page.getByRole("button", { name: "Pin" }).click();
+  await field(page).fill("x".repeat(400));
+  await expect(meter).toContainText("Shorten it. Or unpin an exchange.");
+});

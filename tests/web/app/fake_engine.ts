@@ -307,8 +307,11 @@ export class FakeEngine implements Engine {
     this.counted.push(params);
     const messages = typeof input === "string" ? [{ role: "user" as const, content: input }] : input;
     const dropped = this.dropped(messages, params.max_tokens);
-    if (tokensOf(messages.slice(-1)) > this.info.context)
-      throw new FakeError("CONTEXT_FULL", "the last message needs more tokens than are available");
+    const needed = tokensOf(messages.slice(-1));
+    if (needed > this.info.context) {
+      const available = `${this.info.context} are available`;
+      throw new FakeError("CONTEXT_FULL", `the last message needs ${needed} tokens; ${available}`);
+    }
     const tokens = tokensOf(messages.filter((_, index) => !dropped[index]));
     return { tokens, context: this.info.context, dropped };
   }

@@ -2,7 +2,7 @@
 
 import { failureText, formatNumber, t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
-import { isUnfinished, type ReplyMessage } from "../state/messages";
+import { hasPinned, isUnfinished, type ReplyMessage } from "../state/messages";
 import { usePage } from "../state/page";
 import { CopyButton } from "./copy_button";
 import { focusMessage } from "./focus";
@@ -124,6 +124,7 @@ function FailureLine({ conversation, code, message }: FailureLineProps) {
     <div class="reply-failure">
       <p>
         <span class="lost">{cause}</span> {next}{" "}
+        {code === "CONTEXT_FULL" && hasPinned(conversation.path.value) && `${t.value.context.unpin} `}
         {code === "CONTEXT_FULL" && (
           <button
             type="button"

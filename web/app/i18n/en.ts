@@ -82,7 +82,8 @@ export const en = {
   context: {
     label: "Context used",
     figure: (used: string, total: string) => `${used} of ${total} tokens`,
-    over: "More than Parley can read at once. Shorten it, or unpin an exchange.",
+    over: "More than Parley can read at once. Shorten it.",
+    unpin: "Or unpin an exchange.",
     drops: "Sending this leaves the oldest exchanges out.",
     dropped: "Parley no longer sees this",
   },
@@ -374,7 +375,7 @@ export const en = {
     },
     CONTEXT_FULL: {
       cause: "This message is longer than Parley can read at once.",
-      next: "Shorten it, or unpin an exchange, and send it again.",
+      next: "Shorten it and send it again.",
     },
     NONFINITE: {
       cause: "The model's arithmetic went out of range.",

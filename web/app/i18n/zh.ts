@@ -71,7 +71,8 @@ export const zh: Messages = {
   context: {
     label: "已用上下文",
     figure: (used, total) => `${used} / ${total} 个词元`,
-    over: "超出 Parley 一次能读的长度。请缩短，或取消固定某一轮。",
+    over: "超出 Parley 一次能读的长度。请缩短。",
+    unpin: "也可取消固定某一轮。",
     drops: "发送后，最早的几轮对话将不再可见。",
     dropped: "Parley 已看不到以上内容",
   },
@@ -303,7 +304,7 @@ export const zh: Messages = {
     BUILD_FAILED: { cause: "Parley 的计算部分没能启动。", next: "请重新载入页面。" },
     BUILD_MISMATCH: { cause: "页面与它的文件版本不同。", next: "请重新载入页面。" },
     WORKER_CRASHED: { cause: "Parley 的计算部分停止了。", next: "它会自行重新启动。对话不会丢失。" },
-    CONTEXT_FULL: { cause: "这条消息太长，Parley 一次读不完。", next: "请缩短，或取消固定某一轮，再发送。" },
+    CONTEXT_FULL: { cause: "这条消息太长，Parley 一次读不完。", next: "请缩短后再发送。" },
     NONFINITE: { cause: "模型的计算超出了范围。", next: "请降低温度后重试。" },
     CSP_BLOCKED: { cause: "本页面不能从那个地址下载。", next: "请自行下载文件，再拖到这里。" },
     NOT_FOUND: { cause: "没有这个模型。", next: "请检查名称。" },

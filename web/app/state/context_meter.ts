@@ -11,7 +11,8 @@ import type { Thread } from "./thread";
 export interface ContextUse {
   used: number; // tokens, the draft included while one is being written
   total: number;
-  over?: boolean; // the draft, with what must stay, is more than there is room for
+  over?: boolean; // the draft, with what must stay, is more than there is room for: `used` of `total`
+  known?: boolean; // false when `used` is not
 }
 
 const COUNT_MS = 200; // after the last change
@@ -81,8 +82,13 @@ export class ContextMeter {
 
   /** Without an answer the meter keeps its last figures. */
   #failed(error: unknown): void {
-    const total = this.#model.info.peek()?.context ?? 0;
-    if (failureFrom(error).code === "CONTEXT_FULL") this.use.value = { used: total, total, over: true };
+    const { code, message } = failureFrom(error);
+    if (code !== "CONTEXT_FULL") return;
+    // How many tokens are needed and how many are available, in this order: all that the error says in figures.
+    const [needed, available] = (message.match(/\d+/gu) ?? []).map(Number);
+    const total = available ?? this.#model.info.peek()?.context ?? 0;
+    const known = available !== undefined;
+    this.use.value = { used: needed ?? total, total, over: true, ...(!known && { known }) };
   }
 
   async #count(): Promise<void> {

@@ -80,6 +80,11 @@ export function isOpen(message: Message): boolean {
   return isReply(message) && (message.state === "waiting" || message.state === "streaming");
 }
 
+/** One of these exchanges always stays in the context. */
+export function hasPinned(messages: readonly Message[]): boolean {
+  return messages.some((message) => !isReply(message) && message.pinned === true);
+}
+
 /** A reply whose end is not the model's own: it was cut, stopped or interrupted, or the user wrote it and no model went on. */
 export function isUnfinished({ content, state, edited, details }: ReplyMessage): boolean {
   if (content === "") return false;

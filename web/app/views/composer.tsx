@@ -8,6 +8,7 @@ import { useGrowth } from "../components/growth";
 import { isSendKey } from "../components/keys";
 import { formatNumber, t } from "../i18n";
 import type { ContextUse, ConversationState } from "../state/conversation";
+import { hasPinned } from "../state/messages";
 
 const LONGEST_DRAFT = 50_000; // characters: over 20 for each token of the largest context
 
@@ -51,6 +52,7 @@ export function Composer({ conversation }: { conversation: ConversationState }) 
       <ContextMeter
         use={conversation.context.value}
         drops={draft !== "" && conversation.dropped.value.size > 0}
+        pinned={hasPinned(conversation.path.value)}
       />
       <p class="left-out" role="status">
         {left.value > 0 && text.leftOut(formatNumber(left.value))}
@@ -101,7 +103,13 @@ export function Composer({ conversation }: { conversation: ConversationState }) 
 
 const QUIET_BELOW = 0.7; // of the context
 
-function ContextMeter({ use, drops }: { use: ContextUse | null; drops: boolean }) {
+interface ContextMeterProps {
+  use: ContextUse | null;
+  drops: boolean;
+  pinned: boolean;
+}
+
+function ContextMeter({ use, drops, pinned }: ContextMeterProps) {
   if (use === null || use.used === 0) return <div class="meter" data-unused="" />;
   const quiet = use.used < use.total * QUIET_BELOW && !drops;
   const text = t.value.context;
@@ -115,12 +123,14 @@ function ContextMeter({ use, drops }: { use: ContextUse | null; drops: boolean }
       />
       <p class="meter-text">
         {use.over === true ? (
-          <span class="lost">{text.over}</span>
+          <span class="lost">
+            {text.over} {pinned && text.unpin}
+          </span>
         ) : (
-          <>
-            {drops && <span>{text.drops}</span>}
-            <span class="figures">{text.figure(formatNumber(use.used), formatNumber(use.total))}</span>
-          </>
+          drops && <span>{text.drops}</span>
+        )}
+        {use.known !== false && (
+          <span class="figures">{text.figure(formatNumber(use.used), formatNumber(use.total))}</span>
         )}
       </p>
     </div>

@@ -228,7 +228,7 @@ test("the meter says when what is being written is more than fits, and goes on w
   const page = await openReady({ context: 96 });
   page.conversation.draft.value = "x".repeat(1000);
   await vi.waitFor(() =>
-    expect(page.conversation.context.value).toEqual({ used: 96, total: 96, over: true }),
+    expect(page.conversation.context.value).toEqual({ used: 252, total: 96, over: true }),
   );
   page.conversation.draft.value = "x".repeat(40);
   await vi.waitFor(() => expect(page.conversation.context.value).toEqual({ used: 12, total: 96 }));
