@@ -8,6 +8,7 @@ import { openChatStore } from "./state/chat_database";
 import { type ChatsState, openChats } from "./state/chats";
 import { eraseEverything } from "./state/erase";
 import { createInspector } from "./state/inspector";
+import { keepLastModel } from "./state/last_model";
 import { createModel } from "./state/model";
 import { createOnline, type PageState } from "./state/page";
 import { createPreferences } from "./state/preferences";
@@ -34,11 +35,7 @@ export function start(root: HTMLElement, options: StartOptions): void {
   const model = createModel(engine, options.engineState, preferences.value.peek().model || modelId);
   const erased = signal(false);
   const tools = createTools({ engine, model, preferences, version: options.version, erased });
-  effect(() => {
-    const chosen = model.id.value;
-    if (!tools.borrowing.value && chosen !== (preferences.value.peek().model || modelId))
-      preferences.change({ model: chosen });
-  });
+  keepLastModel({ model, preferences, borrowing: tools.borrowing, byDefault: modelId });
   const chats = signal<ChatsState | null>(null);
   const blocked = signal(false);
   const page: PageState = {

@@ -41,6 +41,8 @@ export interface FakeOptions {
   /** Loading goes into this state and waits. */
   hold?: EngineState;
   failLoad?: { code: string; message: string; bytes?: number };
+  /** The same of what is loaded in place of another model, which stays when that fails. */
+  later?: Pick<FakeOptions, "loadMs" | "holdAt" | "hold" | "failLoad">;
   failReply?: { code: string; message: string; after: number };
   context?: number;
   notices?: Notice[];
@@ -82,7 +84,8 @@ export class FakeEngine implements Engine {
   readonly completed: CompletionParams[] = [];
   readonly counted: CountParams[] = [];
   readonly loaded: unknown[] = [];
-  private readonly info: ModelInfo;
+  private info: ModelInfo;
+  private there = false; // a model that stays when another cannot be loaded
 
   constructor(private readonly options: FakeOptions) {
     this.info = fakeInfo(options);
@@ -98,7 +101,8 @@ export class FakeEngine implements Engine {
   }
 
   async load(source: unknown, { signal, onProgress }: LoadOptions = {}): Promise<ModelInfo> {
-    const { holdAt, hold, failLoad, loadMs = 0 } = this.options;
+    const { later = this.options } = this.options;
+    const { holdAt, hold, failLoad, loadMs = 0 } = this.there ? later : this.options;
     this.loaded.push(source);
     this.set(hold ?? { state: "loading", progress: null });
     try {
@@ -113,13 +117,15 @@ export class FakeEngine implements Engine {
         await wait(2 ** 30, signal);
       }
     } catch (error) {
-      this.set({ state: "idle" });
+      this.set(this.there ? { state: "ready", info: this.info } : { state: "idle" });
       throw error;
     }
     if (failLoad !== undefined) {
-      this.set({ state: "failed", ...failLoad });
+      this.set(this.there ? { state: "ready", info: this.info } : { state: "failed", ...failLoad });
       throw new FakeError(failLoad.code, failLoad.message);
     }
+    this.info = fakeInfo(this.options, String(source));
+    this.there = true;
     this.set({ state: "ready", info: this.info });
     return this.info;
   }
@@ -130,6 +136,7 @@ export class FakeEngine implements Engine {
   }
 
   async unload(): Promise<void> {
+    this.there = false;
     this.set({ state: "idle" });
   }
 

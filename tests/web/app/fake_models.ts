@@ -78,11 +78,12 @@ export const ADDED: StoredModel[] = [
   },
 ];
 
-export function fakeInfo(options: FakeOptions): ModelInfo {
-  const entry = fakeEntry(options);
+/** What is loaded by this name; nobody knows the entry of what is not in the catalog. */
+export function fakeInfo(options: Partial<FakeOptions>, source = "parley-17m"): ModelInfo {
+  const entry = [...MORE, fakeEntry(options)].find(({ id }) => id === source) ?? fakeEntry(options);
   return {
-    id: entry.id,
-    name: entry.name,
+    id: source,
+    name: source === entry.id ? entry.name : source,
     entry,
     architecture: entry.architecture,
     quantization: entry.quantization,

@@ -130,7 +130,7 @@ function megabytes(bytes: number): string {
 function modelLines({ model, preferences }: ToolParts): string[] {
   const id = model.id.value;
   const phase = model.phase.value;
-  const failure = phase.phase === "failed" ? phase.failure : model.failure.value;
+  const failure = phase.phase === "failed" ? phase.failure : (model.refused.value?.failure ?? null);
   const state = failure === null ? phase.phase : `${phase.phase}, ${failure.code}: ${failure.message}`;
   const info = model.info.value;
   const speed = preferences.value.value.speeds[id];

@@ -1,7 +1,7 @@
 // The model as the page sees it: what the engine is doing, loading and its cancellation, storage, and what the user
 // should be told. Replies are left to conversation.ts; sentences to i18n/.
 
-import { computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
+import { batch, computed, type ReadonlySignal, type Signal, signal } from "@preact/signals";
 import type {
   CatalogEntry,
   Engine,
@@ -35,15 +35,24 @@ export interface Saving {
   state: "running" | "saved" | Failure;
 }
 
+/** A model that could not be loaded; one made of the user's files has no id yet. */
+export interface Refused {
+  id: string;
+  name: string;
+  failure: Failure;
+}
+
 export interface ModelState {
-  /** What to load it by; changes when another is chosen. */
+  /** The model that answers, or is to: another that is chosen takes its place once it is loaded. */
   readonly id: ReadonlySignal<string>;
+  /** What is being loaded in its place; one made of the user's files has no id yet. */
+  readonly arriving: ReadonlySignal<{ id: string; name: string } | null>;
   readonly phase: ReadonlySignal<Phase>;
   /** The host's catalog, empty until it has come. */
   readonly catalog: ReadonlySignal<readonly CatalogEntry[]>;
   /** The catalog's entry, known before the model is loaded. */
   readonly entry: ReadonlySignal<CatalogEntry | null>;
-  /** What was loaded last; it stays while the engine restarts. */
+  /** Of the model as it was loaded last; it stays while the engine restarts. */
   readonly info: ReadonlySignal<ModelInfo | null>;
   /** How many threads the newest reply used; before the first, how many there are. */
   readonly threads: ReadonlySignal<number>;
@@ -54,8 +63,12 @@ export interface ModelState {
   readonly verification: ReadonlySignal<Verification>;
   /** Of the model that was saved last; null before that, and when the user thought better of it. */
   readonly saving: ReadonlySignal<Saving | null>;
-  /** Why the model that was chosen last could not be loaded. */
-  readonly failure: ReadonlySignal<Failure | null>;
+  /** The model that was chosen last, when it could not be loaded. */
+  readonly refused: ReadonlySignal<Refused | null>;
+  /** What a model is called: its id, where nobody has a name for it. */
+  nameOf(id: string): string;
+  /** The user has read why the model that was chosen last is not here. */
+  dismissRefused(): void;
   /** Takes note of how many threads a reply used. */
   usedThreads(count: number): void;
   load(): Promise<void>;
@@ -119,17 +132,24 @@ function failureOf({ code, message, bytes }: EngineState & { state: "failed" }):
   return { code, message, ...(bytes !== undefined && { bytes }) };
 }
 
+interface Choice {
+  id: string;
+  quantization?: "q8_0" | "q4_0";
+}
+
 /** `engineState` is where the engine's onState writes; `modelId` is the catalog's id of the model to load. */
 export function createModel(
   engine: Engine,
   engineState: ReadonlySignal<EngineState>,
   modelId: string,
 ): ModelState {
-  const id = signal(modelId);
+  const own: Signal<Choice> = signal({ id: modelId });
+  const id = computed(() => own.value.id);
+  /** To take the place of `own`, whose `info` is there until it does. */
+  const coming: Signal<(Choice & { info: ModelInfo }) | null> = signal(null);
   const catalog: Signal<readonly CatalogEntry[]> = signal([]);
   const stored: Signal<readonly StoredModel[]> = signal([]);
-  let quantization: "q8_0" | "q4_0" | undefined;
-  const failure: Signal<Failure | null> = signal(null);
+  const refused: Signal<Refused | null> = signal(null);
   const starting = signal(true); // at first, and from load() until the engine says so
   const entry = computed(
     () =>
@@ -144,25 +164,31 @@ export function createModel(
   const used: Signal<{ info: ModelInfo | null; threads: number }> = signal({ info: null, threads: 1 });
   let loading: AbortController | null = null;
 
-  const arriving: Signal<LoadProgress | null> = signal(null); // of the user's own files
-  const adding = (progress: LoadProgress) => {
-    arriving.value = progress;
-  };
+  const files: Signal<{ name: string; progress: LoadProgress | null } | null> = signal(null); // being stored
 
   const phase = computed<Phase>(() => {
     const state = engineState.value;
-    if (arriving.value !== null) return { phase: "loading", progress: arriving.value };
+    if (files.value !== null) return { phase: "loading", progress: files.value.progress };
     if (starting.value && (state.state === "idle" || state.state === "failed")) {
       return { phase: "loading", progress: null };
     }
-    return phaseFrom(state, failure.value);
+    // Which model is ready now, the end of load() says in a moment.
+    if (coming.value !== null && state.state === "ready" && state.info !== coming.value.info) {
+      return { phase: "loading", progress: null };
+    }
+    return phaseFrom(state, refused.value?.failure ?? null);
   });
-  let lastInfo: ModelInfo | null = null;
+  let last: { id: string; info: ModelInfo } | null = null;
   const info = computed(() => {
     const now = phase.value;
-    if (now.phase === "ready") lastInfo = now.info;
-    return lastInfo;
+    if (now.phase === "ready") last = { id: id.value, info: now.info };
+    return last?.id === id.value ? last.info : null;
   });
+
+  function nameOf(which: string): string {
+    const named = (one: { id: string }) => one.id === which;
+    return (catalog.value.find(named) ?? stored.value.find(named))?.name ?? which;
+  }
 
   async function refreshStorage(): Promise<void> {
     try {
@@ -176,68 +202,90 @@ export function createModel(
   }
 
   async function load(): Promise<void> {
-    if (loading !== null) return;
+    if (loading === null) await bring(own.peek());
+  }
+
+  async function bring(wanted: Choice): Promise<void> {
+    const { id: source, quantization } = wanted;
     const mine = new AbortController();
     loading = mine;
-    failure.value = null;
+    refused.value = null;
     starting.value = true;
     try {
       if (catalog.peek().length === 0) catalog.value = await engine.catalog();
       mine.signal.throwIfAborted();
-      await engine.load(id.peek(), { signal: mine.signal, ...(quantization && { quantization }) });
+      await engine.load(source, { signal: mine.signal, ...(quantization && { quantization }) });
+      batch(() => {
+        if (source !== own.peek().id) verification.value = "none";
+        own.value = wanted;
+        if (loading === mine) coming.value = null;
+      });
     } catch (error) {
-      if (!isAbort(error)) failure.value = failureFrom(error);
-    } finally {
-      if (loading === mine) {
-        loading = null;
-        starting.value = false;
+      if (loading === mine && !isAbort(error)) {
+        refused.value = { id: source, name: nameOf(source), failure: failureFrom(error) };
       }
+    } finally {
+      if (loading === mine) settle();
       void refreshStorage();
     }
   }
 
-  async function choose(wanted: string, type?: "q8_0" | "q4_0"): Promise<void> {
-    const before = { id: id.peek(), type: quantization };
-    stop();
-    id.value = wanted;
-    quantization = type;
-    verification.value = "none";
-    await load();
-    const now = engineState.peek();
-    if (now.state === "ready" && failure.peek() !== null) {
-      // The model before is still there.
-      id.value = before.id;
-      quantization = before.type;
-    }
+  async function choose(wanted: string, quantization?: "q8_0" | "q4_0"): Promise<void> {
+    const choice = { id: wanted, ...(quantization && { quantization }) };
+    const { state } = engineState.peek();
+    const before = state === "idle" || state === "failed" ? null : info.peek();
+    batch(() => {
+      stop();
+      if (before !== null) coming.value = { ...choice, info: before };
+      else own.value = choice; // there is nothing that it could stand in for
+    });
+    await bring(choice);
     await refreshStorage();
   }
 
+  /** What is loaded is given up; where another model was there before, that one stays. */
   function stop(): void {
     loading?.abort();
+    settle();
+  }
+
+  function settle(): void {
     loading = null;
-    starting.value = false;
+    batch(() => {
+      starting.value = false;
+      coming.value = null;
+      files.value = null;
+    });
   }
 
   return {
     id,
+    arriving: computed(() => {
+      if (files.value !== null) return { id: "", name: files.value.name };
+      return coming.value && { id: coming.value.id, name: nameOf(coming.value.id) };
+    }),
+    nameOf,
     catalog,
     stored,
     choose,
-    async add(files) {
-      failure.value = null;
-      starting.value = true;
-      const mine = new AbortController();
+    async add(chosen) {
       stop();
+      const mine = new AbortController();
+      const name = chosen[0]?.name ?? "";
+      const onProgress = (progress: LoadProgress | null) => {
+        if (loading === mine) files.value = { name, progress };
+      };
       loading = mine;
+      refused.value = null;
+      onProgress(null);
       try {
-        const made = await engine.models.add(files, { signal: mine.signal, onProgress: adding });
-        if (loading === mine) loading = null;
-        await choose(made);
+        const made = await engine.models.add(chosen, { signal: mine.signal, onProgress });
+        if (loading === mine) await choose(made);
       } catch (error) {
-        if (!isAbort(error)) failure.value = failureFrom(error);
+        if (loading === mine && !isAbort(error))
+          refused.value = { id: "", name, failure: failureFrom(error) };
       } finally {
-        arriving.value = null;
-        if (loading === mine) loading = null;
+        if (loading === mine) settle();
       }
     },
     phase,
@@ -254,7 +302,10 @@ export function createModel(
     storedBytes,
     verification,
     saving,
-    failure,
+    refused,
+    dismissRefused() {
+      refused.value = null;
+    },
     load,
     cancel: stop,
     takeOver: () => engine.takeOver(),
@@ -262,7 +313,8 @@ export function createModel(
       try {
         await engine.restart();
       } catch (error) {
-        if (!isAbort(error)) failure.value = failureFrom(error);
+        if (!isAbort(error))
+          refused.value = { id: id.peek(), name: nameOf(id.peek()), failure: failureFrom(error) };
       }
     },
     async verify() {

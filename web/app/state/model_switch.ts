@@ -15,7 +15,8 @@ export async function bringModel(
   signal: AbortSignal,
 ): Promise<Failure | null> {
   signal.throwIfAborted();
-  if (model.id.peek() === id) {
+  const wanted = model.arriving.peek()?.id ?? model.id.peek();
+  if (wanted === id) {
     await waitUntilSettled(model, signal);
     if (model.phase.peek().phase !== "ready") await loadUnless(signal, model, () => model.load());
   } else {
@@ -25,7 +26,8 @@ export async function bringModel(
   signal.throwIfAborted();
   const phase = model.phase.peek();
   if (phase.phase === "ready" && model.id.peek() === id) return null;
-  const failure = phase.phase === "failed" ? phase.failure : model.failure.peek();
+  const failure = phase.phase === "failed" ? phase.failure : model.refused.peek()?.failure;
+  if (phase.phase === "ready") model.dismissRefused(); // whoever asked says it
   return failure ?? { code: "NOT_LOADED", message: `${id} is not loaded` };
 }
 

@@ -113,10 +113,7 @@ function Running({ compare }: { compare: CompareState }) {
   const { model } = usePage();
   const text = toolText.value.compare;
   const { returning, sides } = compare;
-  if (returning.value !== null) {
-    const name = model.entry.value?.name ?? returning.value;
-    return <>{text.returning(name)}</>;
-  }
+  if (returning.value !== null) return <>{text.returning(model.nameOf(returning.value))}</>;
   const writing = sides.findIndex(({ outcome }) => ["waiting", "running"].includes(outcome.value.state));
   if (writing >= 0) return <>{text.running(writing === 0 ? text.first : text.second)}</>;
   return <>{text.lead}</>;

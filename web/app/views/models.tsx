@@ -158,7 +158,7 @@ function AddModel() {
   const text = t.value.models;
   const field = useId();
   const files = useRef<HTMLInputElement>(null);
-  const failure = model.failure.value;
+  const failure = model.refused.value?.failure ?? null;
   const hosts = modelHosts.map((host) => host.replace(/^https?:\/\//, ""));
   return (
     <form
