@@ -74,6 +74,14 @@ const STATES: Record<string, State> = {
       await expect(page.getByText("96.0 of 550 MB arrived")).toBeVisible();
     },
   },
+  "another model arriving": {
+    state: "switching",
+    act: async (page) => {
+      await page.locator(".chip").click();
+      await page.getByRole("button", { name: "Use" }).first().click();
+      await expect(page.locator(".model-current").getByText("arriving")).toBeVisible();
+    },
+  },
   "deleting everything": {
     state: "models",
     act: async (page) => {

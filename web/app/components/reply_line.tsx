@@ -105,8 +105,11 @@ function InspectButton({ id }: { id: string }) {
 }
 
 function WaitingLine() {
-  const { phase } = usePage().model.phase.value;
+  const { model } = usePage();
+  const { phase } = model.phase.value;
   const text = t.value.reply;
+  const other = phase === "loading" ? model.arriving.value : null;
+  if (other !== null) return <p class="aside">{text.waitingFor(other.name)}</p>;
   return (
     <p class="aside">{phase === "loading" || phase === "restarting" ? text.waiting : text.waitingForRetry}</p>
   );

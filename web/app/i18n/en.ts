@@ -149,6 +149,7 @@ export const en = {
 
   reply: {
     waiting: "Parley answers as soon as the model is ready.",
+    waitingFor: (model: string) => `Parley answers once ${model} is here.`,
     waitingForRetry: "Parley answers once the model is loaded.",
     tokens: (count: string) => `${count} ${count === "1" ? "token" : "tokens"}`,
     rate: (rate: string) => `${rate}/s`,
@@ -220,6 +221,7 @@ export const en = {
   models: {
     title: "Models",
     current: "in use",
+    arriving: "arriving",
     stored: (bytes: string) => `${bytes} stored`,
     partial: (done: string) => `${done} arrived`,
     download: (bytes: string) => `${bytes} to download`,

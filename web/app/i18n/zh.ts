@@ -135,6 +135,7 @@ export const zh: Messages = {
 
   reply: {
     waiting: "模型一就绪，Parley 就会回答。",
+    waitingFor: (model) => `${model} 载入后，Parley 就会回答。`,
     waitingForRetry: "模型载入后，Parley 就会回答。",
     tokens: (count) => `${count} 个词元`,
     rate: (rate) => `${rate}/秒`,
@@ -198,6 +199,7 @@ export const zh: Messages = {
   models: {
     title: "模型",
     current: "使用中",
+    arriving: "载入中",
     stored: (bytes) => `已存储 ${bytes}`,
     partial: (done) => `已到 ${done}`,
     download: (bytes) => `需下载 ${bytes}`,

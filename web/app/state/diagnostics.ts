@@ -133,10 +133,12 @@ function modelLines({ model, preferences }: ToolParts): string[] {
   const failure = phase.phase === "failed" ? phase.failure : (model.refused.value?.failure ?? null);
   const state = failure === null ? phase.phase : `${phase.phase}, ${failure.code}: ${failure.message}`;
   const info = model.info.value;
+  const arriving = model.arriving.value;
   const speed = preferences.value.value.speeds[id];
   return [
     `Model: ${id}`,
     `State: ${state}`,
+    ...(arriving === null ? [] : [`Arriving: ${arriving.id || arriving.name}`]),
     ...(info === null ? [] : runLines(info, model)),
     `Speed: ${speed === undefined ? "not measured" : `${speed.toFixed(1)} tokens/s in the last reply`}`,
     ...model.notices.value.map(({ code, detail }) => `Notice: ${code}, ${detail}`),

@@ -75,7 +75,8 @@ export function Header(props: HeaderProps) {
 
 function ModelChip({ phase, onClick }: { phase: Phase; onClick: () => void }) {
   const { model } = usePage();
-  const name = model.info.value?.name ?? model.entry.value?.name ?? model.id.value;
+  const arriving = phase.phase === "loading" ? model.arriving.value : null;
+  const name = arriving?.name ?? model.info.value?.name ?? model.nameOf(model.id.value);
   const text = t.value.chip;
   return (
     <button type="button" class="chip" aria-haspopup="dialog" data-phase={phase.phase} onClick={onClick}>

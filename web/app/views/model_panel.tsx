@@ -41,7 +41,7 @@ export function ModelPanel({ open, onClose }: ModelPanelProps) {
     if (open) void model.refreshStorage();
   }, [open, model]);
   return (
-    <Sheet open={open} class="panel" title={info?.name ?? entry?.name ?? model.id.value} onClose={onClose}>
+    <Sheet open={open} class="panel" title={info?.name ?? model.nameOf(model.id.value)} onClose={onClose}>
       <div class="panel-body">
         {entry !== null && <p class="panel-lead">{entry.description}</p>}
         <dl class="facts">
@@ -123,7 +123,7 @@ function StorageActions() {
   const verification = model.verification.value;
   const stored = model.stored.value.find(({ id }) => id === model.id.value);
   if (model.storage.value === null) return null;
-  if (bytes === 0) return <p class="panel-note">{text.removed}</p>;
+  if (bytes === 0) return model.info.value && <p class="panel-note">{text.removed}</p>;
   return (
     <>
       <p class="panel-actions">

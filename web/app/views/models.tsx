@@ -80,6 +80,9 @@ function ModelRow({ row }: { row: Row }) {
   const { entry, stored } = row;
   const phase = model.phase.value;
   const current = model.id.value === row.id;
+  const arriving = model.arriving.value?.id ?? (phase.phase === "loading" ? model.id.value : null);
+  const arrives = arriving === row.id;
+  const loaded = phase.phase !== "idle" && phase.phase !== "failed";
   const speed = preferences.value.value.speeds[row.id];
   const license = entry?.license ?? stored?.license ?? "";
   const download = entry?.download_bytes ?? entry?.files.reduce((sum, { bytes }) => sum + bytes, 0) ?? 0;
@@ -101,7 +104,8 @@ function ModelRow({ row }: { row: Row }) {
     <li class="model" data-current={current ? "" : undefined}>
       <p class="model-name" id={name}>
         <bdi>{row.name}</bdi>
-        {current && <span class="model-current">{text.current}</span>}
+        {arrives && <span class="model-current">{text.arriving}</span>}
+        {current && loaded && !arrives && <span class="model-current">{text.current}</span>}
       </p>
       {entry !== null && !current && (
         <p class="model-about">
@@ -117,7 +121,7 @@ function ModelRow({ row }: { row: Row }) {
         ))}
       </p>
       <p class="model-actions">
-        {!current && usable && (
+        {!current && usable && !arrives && (
           <button
             type="button"
             class="button"
@@ -127,9 +131,9 @@ function ModelRow({ row }: { row: Row }) {
             {partial ? text.resume : text.use}
           </button>
         )}
-        {current && phase.phase === "loading" && phase.progress?.phase === "download" && (
-          <button type="button" class="button" onClick={() => model.cancel()}>
-            {text.pause}
+        {arrives && (
+          <button type="button" class="button" aria-describedby={name} onClick={() => model.cancel()}>
+            {phase.phase === "loading" && phase.progress?.phase === "download" ? text.pause : t.value.cancel}
           </button>
         )}
         {current && usable && (phase.phase === "idle" || phase.phase === "failed") && (
@@ -138,7 +142,7 @@ function ModelRow({ row }: { row: Row }) {
           </button>
         )}
         {!current && stored?.complete && <SaveModel stored={stored} class="quiet" describedBy={name} />}
-        {!current && bytes > 0 && (
+        {!current && !arrives && bytes > 0 && (
           <AskFirst
             class="quiet"
             label={text.remove}

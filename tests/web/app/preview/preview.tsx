@@ -17,6 +17,11 @@ const STATES: Record<string, Partial<FakeOptions>> = {
   drawn_out: { pieceMs: 150, reply: () => Array.from({ length: 90 }, (_, i) => `word ${i} `) },
   brisk: { pieceMs: 10, reply: () => Array.from({ length: 12 }, (_, i) => `Word ${i} `) },
   models: { more: true },
+  switching: { more: true, later: { holdAt: { ...downloading(12_400_000, 8_100_000), total: 145_000_000 } } },
+  switch_fails: {
+    more: true,
+    later: { failLoad: { code: "NETWORK", message: "SmolLM2-135M-Instruct-Q8_0.gguf" } },
+  },
   elsewhere: { hold: { state: "elsewhere" } },
   loading: { holdAt: downloading(12_400_000, 8_100_000) },
   reading: { holdAt: { phase: "load", loaded: 9_000_000, total: 19_826_144 } },
