@@ -82,6 +82,18 @@ const STATES: Record<string, State> = {
       await expect(page.locator(".model-current").getByText("arriving")).toBeVisible();
     },
   },
+  "another model refused": {
+    state: "switch_fails",
+    act: async (page) => {
+      await page.locator(".chip").click();
+      await page.getByRole("button", { name: "Use" }).first().click();
+      await expect(page.locator(".model .lost")).toBeVisible();
+      await page.keyboard.press("Escape");
+      await expect(
+        page.getByText("SmolLM2 135M Instruct could not be loaded, Parley 17M stays."),
+      ).toBeVisible();
+    },
+  },
   "deleting everything": {
     state: "models",
     act: async (page) => {

@@ -1,4 +1,4 @@
-// One model in place of another, on the made-up engine: what the page says while it arrives.
+// One model in place of another, on the made-up engine: what the page says while it arrives, and when it cannot be loaded.
 
 import type { Page } from "@playwright/test";
 import { expect, test } from "./support/preview";
@@ -39,4 +39,26 @@ test("while a model arrives the panel is about the one in use, and everything th
   await expect(page.locator(".chip")).toHaveText(/^Parley 17M, ready/);
   await expect(row(page, "SmolLM2").locator(".model-current")).toHaveCount(0);
   await expect(lastTurn(page)).toContainText("Hello! What would you like to talk about?");
+});
+
+test("a model that cannot be loaded is named with the reason, in its row and under the header, and the other stays", async ({
+  preview,
+  page,
+}) => {
+  await preview.open("switch_fails");
+  await use(page, "SmolLM2");
+  const cause = "The model could not be downloaded: the connection failed.";
+  await expect(row(page, "SmolLM2")).toContainText(cause);
+  await expect(panel(page).locator(".model-add")).not.toContainText(cause);
+  await page.keyboard.press("Escape");
+  const notice = page.locator(".notice", {
+    hasText: "SmolLM2 135M Instruct could not be loaded, Parley 17M stays.",
+  });
+  await expect(notice).toContainText(cause);
+  await notice.getByRole("button", { name: "Dismiss" }).click();
+  await expect(notice).toHaveCount(0);
+  await page.locator(".chip").click();
+  await panel(page).getByRole("textbox").fill("https://elsewhere.example/it.gguf");
+  await panel(page).getByRole("button", { name: "Load", exact: true }).click();
+  await expect(panel(page).locator(".model-add")).toContainText(cause);
 });

@@ -340,6 +340,7 @@ export const en = {
     storageLacks: (bytes: string) => `Free ${bytes} on this device and try again.`,
     smaller: "Use its 4-bit version",
     fallBack: (name: string) => `Use ${name}`,
+    switchFailed: (model: string, stays: string) => `${model} could not be loaded, ${stays} stays.`,
     cancelled: "Loading was cancelled. What arrived is kept.",
   },
 

@@ -286,6 +286,7 @@ export const zh: Messages = {
     storageLacks: (bytes) => `请在这台设备上腾出 ${bytes}，然后重试。`,
     smaller: "使用它的 4 位版本",
     fallBack: (name) => `使用 ${name}`,
+    switchFailed: (model, stays) => `未能载入 ${model}，仍使用 ${stays}。`,
     cancelled: "已取消载入。已下载的部分会保留。",
   },
 

@@ -7,6 +7,7 @@ import { AskFirst } from "../components/ask_first";
 import { Licence } from "../components/licence";
 import { SaveModel, SavingNote } from "../components/save_model";
 import { failureText, formatBytes, formatBytesOf, formatNumber, t } from "../i18n";
+import type { Failure } from "../state/messages";
 import { type CatalogEntry, canResume, type StoredModel } from "../state/model";
 import { usePage } from "../state/page";
 
@@ -152,6 +153,9 @@ function ModelRow({ row }: { row: Row }) {
           />
         )}
       </p>
+      <p class="hint" role="status">
+        {model.refused.value?.id === row.id && <FailureLine {...model.refused.value.failure} />}
+      </p>
       {!current && <SavingNote id={row.id} />}
     </li>
   );
@@ -162,7 +166,8 @@ function AddModel() {
   const text = t.value.models;
   const field = useId();
   const files = useRef<HTMLInputElement>(null);
-  const failure = model.refused.value?.failure ?? null;
+  const refused = model.refused.value;
+  const isListed = rowsOf(model.catalog.value, model.stored.value).some(({ id }) => id === refused?.id);
   const hosts = modelHosts.map((host) => host.replace(/^https?:\/\//, ""));
   return (
     <form
@@ -213,7 +218,7 @@ function AddModel() {
         {text.addHint} {hosts.length > 0 ? text.hosts(hosts.join(t.value.comma)) : text.noHosts}
       </p>
       <p class="hint" role="status">
-        {failure !== null && <FailureLine code={failure.code} message={failure.message} />}
+        {refused !== null && !isListed && <FailureLine {...refused.failure} />}
       </p>
     </form>
   );
@@ -226,7 +231,7 @@ function sourceName(source: string): string {
     : source;
 }
 
-function FailureLine({ code, message }: { code: string; message: string }) {
+function FailureLine({ code, message }: Failure) {
   const { cause, next } = failureText(code);
   return (
     <>

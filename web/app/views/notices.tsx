@@ -55,6 +55,7 @@ export function Notices({ conversation }: { conversation: ConversationState | nu
         <Notice action={{ text: text.updateAction, run: () => updates.apply() }}>{text.update}</Notice>
       )}
       {phase.phase === "failed" && <LoadFailure failure={phase.failure} />}
+      {phase.phase === "ready" && <SwitchFailure />}
       {phase.phase === "idle" && (
         <Notice action={{ text: t.value.model.load, run: () => void model.load() }}>{text.cancelled}</Notice>
       )}
@@ -97,6 +98,24 @@ function LoadFailure({ failure: { code, message, bytes } }: { failure: Failure }
     <Notice lost action={remedy(usePage(), code)}>
       <span class="lost">{code === "OOM" && lacks ? text.memoryRefused(formatBytes(bytes)) : cause}</span>{" "}
       {code === "STORAGE_FULL" && lacks ? text.storageLacks(formatBytes(bytes)) : next}{" "}
+      <span class="notice-detail figures">
+        {code}: <bdi>{message}</bdi>
+      </span>
+    </Notice>
+  );
+}
+
+/** Another model was chosen and could not be loaded. */
+function SwitchFailure() {
+  const { model, tools } = usePage();
+  const refused = model.refused.value;
+  if (refused === null || tools.borrowing.value) return null;
+  const { code, message } = refused.failure;
+  const { cause, next } = failureText(code);
+  const stays = model.info.value?.name ?? model.nameOf(model.id.value);
+  return (
+    <Notice lost dismiss={() => model.dismissRefused()}>
+      <span class="lost">{t.value.notices.switchFailed(refused.name, stays)}</span> {cause} {next}{" "}
       <span class="notice-detail figures">
         {code}: <bdi>{message}</bdi>
       </span>
