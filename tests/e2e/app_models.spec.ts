@@ -4,6 +4,7 @@
 import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { expect, type Page, test } from "@playwright/test";
+import { makeRun, runFragment } from "../../web/app/state/shared_run";
 import { tinyCheckpoint } from "../web/support/tiny_checkpoint";
 import { expectReady, field, open, say } from "./support/talk";
 
@@ -203,6 +204,28 @@ test("D13: a second tab says that the first has the model, takes it over, and gi
   await other.close();
   await expectReady(page);
   await say(page, "Hello");
+});
+
+test("D13: a link opened in a second tab says what keeps it from running, and takes the model over", async ({
+  page,
+  context,
+}) => {
+  test.slow();
+  await open(page);
+  const model = { source: "parley-17m", name: "Parley 17M", sha256: "", context: 512 };
+  const asked = { kind: "chat", messages: [{ role: "user", content: "Hello" }] } as const;
+  const fragment = await runFragment(await makeRun(model, asked, { seed: 7, max_tokens: 8 }, "Hello"));
+  const other = await context.newPage();
+  await other.goto(`./#${fragment}`);
+  const sheet = other.locator("dialog[open]");
+  await expect(sheet.getByText("Parley is open in another tab and runs there.")).toBeVisible();
+  await expect(sheet.getByText("in place of the one in use")).toHaveCount(0);
+  await sheet.getByRole("button", { name: "Use it here" }).click();
+  const run = sheet.getByRole("button", { name: "Run", exact: true });
+  await expect(run).toBeFocused();
+  await expect(run).not.toHaveAttribute("aria-disabled", "true", { timeout: 45_000 });
+  await run.click();
+  await expect(sheet.locator(".run-result .side-text")).not.toBeEmpty();
 });
 
 test("everything on this device is deleted", async ({ page }) => {

@@ -184,13 +184,13 @@ function needOf(run: SharedRun | null, model: ModelState): Need {
   const { entry, stored } = found;
   const hash = hashOf(found);
   if (sha256 !== "" && hash !== "" && sha256 !== hash) return { kind: "changed" };
-  const info = model.info.value;
-  if (model.id.value === source && model.phase.value.phase === "ready") {
+  if (model.id.value === source) {
+    const info = model.info.value;
     return info !== null && info.context !== context
       ? { kind: "context", tokens: info.context }
       : { kind: "none" };
   }
-  if (model.id.value === source || stored?.complete === true) return { kind: "load" };
+  if (stored?.complete === true) return { kind: "load" };
   const bytes = entry?.download_bytes ?? entry?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
   return { kind: "download", bytes, from: hostOf(source, entry) };
 }

@@ -87,6 +87,7 @@ function Shown({ runs, run }: { runs: SharedRunsState; run: SharedRun }) {
   const { model } = usePage();
   const text = toolText.value.run;
   const heading = useId();
+  const startButton = useRef<HTMLButtonElement>(null);
   const busy = runs.busy.value;
   const { phase } = model.phase.value;
   const may = phase === "ready" || phase === "idle" || phase === "failed";
@@ -126,8 +127,24 @@ function Shown({ runs, run }: { runs: SharedRunsState; run: SharedRun }) {
         </div>
       </dl>
       <NeedLine need={runs.need.value} />
+      {phase === "elsewhere" && (
+        <p class="hint" role="status">
+          {t.value.notices.elsewhere}{" "}
+          <button
+            type="button"
+            class="quiet"
+            onClick={() => {
+              model.takeOver();
+              startButton.current?.focus();
+            }}
+          >
+            {t.value.notices.takeOver}
+          </button>
+        </p>
+      )}
       <p class="tool-actions">
         <button
+          ref={startButton}
           type="button"
           class="primary"
           data-busy={busy ? "" : undefined}

@@ -187,6 +187,15 @@ test("a run of another model says what it takes, and loads it when started", asy
   expect(engine.loaded).toEqual(["parley-17m", "gpt2"]);
 });
 
+test("a run of the page's own model needs nothing first, also before that is ready", async () => {
+  const { engine, runs } = await opened();
+  expect(runs.need.value).toEqual({ kind: "none" });
+  engine.set({ state: "elsewhere" });
+  expect(runs.need.value).toEqual({ kind: "none" });
+  engine.set({ state: "restarting", reason: "asked" });
+  expect(runs.need.value).toEqual({ kind: "none" });
+});
+
 test("a run that is too long for a link is a file only", async () => {
   const noise = Array.from({ length: 20_000 }, (_, at) => String.fromCharCode(33 + ((at * 7919) % 90))).join(
     "",
