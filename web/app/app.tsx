@@ -145,7 +145,12 @@ function Erased() {
     <main class="main erased">
       <h1>{text.erased}</h1>
       <p>
-        <button type="button" class="button" onClick={() => location.reload()}>
+        <button
+          type="button"
+          class="button"
+          ref={(button) => button?.focus()} // the one that was pressed is gone
+          onClick={() => location.reload()}
+        >
           {text.startAgain}
         </button>
       </p>

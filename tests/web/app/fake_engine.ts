@@ -85,6 +85,7 @@ export class FakeEngine implements Engine {
   readonly counted: CountParams[] = [];
   readonly loaded: unknown[] = [];
   private info: ModelInfo;
+  private readonly removed = new Set<string>(); // from storage
   private there = false; // a model that stays when another cannot be loaded
 
   constructor(private readonly options: FakeOptions) {
@@ -126,6 +127,7 @@ export class FakeEngine implements Engine {
     }
     this.info = fakeInfo(this.options, String(source));
     this.there = true;
+    this.removed.delete(this.info.id);
     this.set({ state: "ready", info: this.info });
     return this.info;
   }
@@ -324,24 +326,27 @@ export class FakeEngine implements Engine {
   }
 
   readonly models = {
-    stored: async (): Promise<StoredModel[]> => [
-      ...(this.options.more ? ADDED : []),
-      {
-        id: "parley-17m",
-        name: "Parley 17M",
-        bytes: MODEL_BYTES,
-        total_bytes: MODEL_BYTES,
-        complete: true,
-        revision: "1",
-        license: "CC-BY-SA-4.0",
-        memory_bytes: 26_400_000,
-        file_name: "model.gguf",
-        entry: fakeEntry(this.options),
-      },
-    ],
+    stored: async (): Promise<StoredModel[]> =>
+      [
+        ...(this.options.more ? ADDED : []),
+        {
+          id: "parley-17m",
+          name: "Parley 17M",
+          bytes: MODEL_BYTES,
+          total_bytes: MODEL_BYTES,
+          complete: true,
+          revision: "1",
+          license: "CC-BY-SA-4.0",
+          memory_bytes: 26_400_000,
+          file_name: "model.gguf",
+          entry: fakeEntry(this.options),
+        },
+      ].filter(({ id }) => !this.removed.has(id)),
     verify: async () => ({ ok: true, bad_parts: 0 }),
     export: async (id: string) => new File(["GGUF"], `${id}.gguf`),
-    remove: async () => {},
+    remove: async (id: string) => {
+      this.removed.add(id);
+    },
     storage: async (): Promise<StorageState> => this.options.storage ?? { backend: "opfs", persisted: false },
     clear: async () => {},
     add: async (files: File | readonly File[]) => `file:${(Array.isArray(files) ? files[0] : files)?.name}`,

@@ -1,6 +1,7 @@
 // The line at the top: the way to the conversations, what this one is called, how the model is doing, a new chat, settings.
 // While a model arrives, its progress in words stands beside the chip and a hairline below the header fills.
 
+import { focusMessage } from "../components/focus";
 import { ToolMenu } from "../components/tool_menu";
 import { formatBytesOf, formatRate, formatSeconds, t } from "../i18n";
 import type { Phase } from "../state/model";
@@ -44,7 +45,14 @@ export function Header(props: HeaderProps) {
         {phase.phase === "loading" && (
           <p class="arrival">
             <span class="figures">{progressText(phase)}</span>
-            <button type="button" class="quiet" onClick={() => model.cancel()}>
+            <button
+              type="button"
+              class="quiet"
+              onClick={() => {
+                model.cancel();
+                focusMessage();
+              }}
+            >
               {t.value.cancel}
             </button>
           </p>

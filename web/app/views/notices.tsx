@@ -2,6 +2,7 @@
 
 import { useSignal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
+import { focusMessage } from "../components/focus";
 import { failureText, formatBytes, formatSeconds, t } from "../i18n";
 import type { ConversationState } from "../state/conversation";
 import type { Failure } from "../state/messages";
@@ -20,17 +21,22 @@ interface NoticeProps {
   dismiss?: () => void;
 }
 
+/** What is pressed goes away with its line, or may. */
 function Notice({ lost = false, children, action, dismiss }: NoticeProps) {
+  const then = (run: () => void) => () => {
+    run();
+    focusMessage();
+  };
   return (
     <div class="notice" data-lost={lost ? "" : undefined}>
       <p class="notice-text">{children}</p>
       {action !== undefined && (
-        <button type="button" class="quiet" onClick={action.run}>
+        <button type="button" class="quiet" onClick={then(action.run)}>
           {action.text}
         </button>
       )}
       {dismiss !== undefined && (
-        <button type="button" class="quiet" onClick={dismiss}>
+        <button type="button" class="quiet" onClick={then(dismiss)}>
           {t.value.dismiss}
         </button>
       )}

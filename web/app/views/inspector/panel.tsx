@@ -149,7 +149,7 @@ function OfReply({
     if (answer.state !== "there") return;
     inspector.target.value = null;
     conversation.branch(reply.id, branchOf(answer.value.tokens, index, choice));
-    focusMessage();
+    requestAnimationFrame(focusMessage); // once the sheet is gone: it keeps the focus to itself
   };
   const isOther = reply.details !== undefined && loaded !== null && reply.details.model !== loaded.id;
   return (
