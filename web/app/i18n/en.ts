@@ -66,7 +66,10 @@ export const en = {
       assistant: "Assistant",
       smallTalk: "Small talk",
     },
-    facts: (name: string, size: string) => `${name}, ${size} to download once, licence`,
+    facts: (name: string, size: string) => `${name}, ${size}, licence`,
+    toDownload: (bytes: string) => `${bytes} to download once`,
+    here: (bytes: string) => `${bytes} on this device`,
+    notKept: (bytes: string) => `${bytes} to download at every visit`,
   },
   comma: ", ",
 
@@ -185,8 +188,8 @@ export const en = {
     tokens: (count: string) => `${count} tokens`,
     memory: "Memory",
     memoryText: (actual: string, planned: string) => `${actual} in use, ${planned} planned`,
-    memoryParts: (weights: string, cache: string, scratch: string) =>
-      `weights ${weights}, cache of the conversation ${cache}, work ${scratch}`,
+    memoryParts: (weights: string, cache: string, scratch: string, rest: string) =>
+      `weights ${weights}, cache of the conversation ${cache}, work ${scratch}, and ${rest} for loading and the vocabulary`,
     processor: "Processor",
     processorText: (threads: number, most: number, build: string) =>
       `${threads === most ? most : `${threads} of ${most}`} ${most === 1 ? "thread" : "threads"}, build ${build}`,

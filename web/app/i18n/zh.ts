@@ -56,7 +56,10 @@ export const zh: Messages = {
     begin: "三种开场",
     scenario: "用途",
     scenarios: { any: "随意", service: "客户服务", assistant: "助理", smallTalk: "闲聊" },
-    facts: (name, size) => `${name}，只需下载一次，${size}，许可`,
+    facts: (name, size) => `${name}，${size}，许可`,
+    toDownload: (bytes) => `只需下载一次，${bytes}`,
+    here: (bytes) => `在这台设备上占 ${bytes}`,
+    notKept: (bytes) => `每次访问都要下载，${bytes}`,
   },
   comma: "，",
 
@@ -170,7 +173,8 @@ export const zh: Messages = {
     tokens: (count) => `${count} 个词元`,
     memory: "内存",
     memoryText: (actual, planned) => `已用 ${actual}，计划 ${planned}`,
-    memoryParts: (weights, cache, scratch) => `权重 ${weights}，对话缓存 ${cache}，计算 ${scratch}`,
+    memoryParts: (weights, cache, scratch, rest) =>
+      `权重 ${weights}，对话缓存 ${cache}，计算 ${scratch}，载入与词表 ${rest}`,
     processor: "处理器",
     processorText: (threads, most, build) =>
       `${threads === most ? most : `${threads}/${most}`} 线程，构建 ${build}`,

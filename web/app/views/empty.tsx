@@ -14,6 +14,11 @@ export function EmptyState({ conversation }: { conversation: ConversationState }
   const entry = model.entry.value;
   const text = t.value.empty;
   const bytes = entry?.download_bytes ?? entry?.files.reduce((sum, file) => sum + file.bytes, 0) ?? 0;
+  const stored = model.stored.value.find(({ id }) => id === entry?.id);
+  const inMemory = model.storage.value?.backend === "memory";
+  const whole = stored?.complete === true && !inMemory;
+  const where = inMemory ? text.notKept : whole ? text.here : text.toDownload;
+  const size = where(formatBytes(whole ? stored.bytes : bytes));
   return (
     <div class="empty">
       <section class="turn opening" aria-label={t.value.parley}>
@@ -59,7 +64,7 @@ export function EmptyState({ conversation }: { conversation: ConversationState }
       {entry !== null && (
         <p class="empty-facts">
           <span>
-            {text.facts(entry.name, formatBytes(bytes))} <Licence entry={entry} />
+            {text.facts(entry.name, size)} <Licence entry={entry} />
           </span>
         </p>
       )}

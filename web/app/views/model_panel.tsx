@@ -80,16 +80,19 @@ function RunFacts() {
   const { model } = usePage();
   const info = model.info.value;
   if (info === null) return null;
+  const { actual_bytes, planned_bytes, weights_bytes, kv_bytes, scratch_bytes } = info.memory;
+  const rest = actual_bytes - weights_bytes - kv_bytes - scratch_bytes;
   return (
     <>
       <Fact name={text.context}>{text.tokens(formatNumber(info.context))}</Fact>
       <Fact name={text.memory}>
-        {text.memoryText(formatBytes(info.memory.actual_bytes), formatBytes(info.memory.planned_bytes))}
+        {text.memoryText(formatBytes(actual_bytes), formatBytes(planned_bytes))}
         <span class="fact-note">
           {text.memoryParts(
-            formatBytes(info.memory.weights_bytes),
-            formatBytes(info.memory.kv_bytes),
-            formatBytes(info.memory.scratch_bytes),
+            formatBytes(weights_bytes),
+            formatBytes(kv_bytes),
+            formatBytes(scratch_bytes),
+            formatBytes(Math.max(0, rest)),
           )}
         </span>
       </Fact>
