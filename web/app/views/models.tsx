@@ -121,6 +121,9 @@ function ModelRow({ row }: { row: Row }) {
           <span key={figure}>{figure}</span>
         ))}
       </p>
+      <p class="hint" role="status">
+        {model.refused.value?.id === row.id && <FailureLine {...model.refused.value.failure} />}
+      </p>
       <p class="model-actions">
         {!current && usable && !arrives && (
           <button
@@ -152,9 +155,6 @@ function ModelRow({ row }: { row: Row }) {
             onYes={() => void model.remove(row.id)}
           />
         )}
-      </p>
-      <p class="hint" role="status">
-        {model.refused.value?.id === row.id && <FailureLine {...model.refused.value.failure} />}
       </p>
       {!current && <SavingNote id={row.id} />}
     </li>
