@@ -3,7 +3,7 @@
 // `scripts/test.sh kill-loop`.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Page } from "@playwright/test";
@@ -37,6 +37,23 @@ sys.stdin.read()`;
   const [count] = await once(child.stdout, "data");
   expect(Number(count)).toBeGreaterThan(0);
   return () => child.stdin.end();
+}
+
+/** What the browser itself says of its databases: a loss that came once cannot be asked for again. */
+function databaseLogs(profile: string): string {
+  const folder = join(profile, "Default/IndexedDB");
+  const databases = readdirSync(folder).filter((name) => name.endsWith(".leveldb"));
+  return databases
+    .map((name) => {
+      const files = readdirSync(join(folder, name));
+      const logs = files.filter((file) => file.startsWith("LOG"));
+      return [
+        name,
+        files.join(" "),
+        ...logs.map((log) => readFileSync(join(folder, name, log), "utf8")),
+      ].join("\n");
+    })
+    .join("\n");
 }
 
 test("D12, D18: a database that a dying browser holds for another moment is waited for, and nothing seems lost", async ({
@@ -85,9 +102,9 @@ test(`D12: killed ${KILLS} times in the middle of a download, it loses nothing t
       expect(backend, `round ${round}, ${JSON.stringify(notices)}`).toBe("opfs");
       if (round > 0) {
         const before = (await stored(page)).find(({ id }) => id === nameOf(round - 1));
-        expect(before?.bytes ?? 0, `round ${round}, ${JSON.stringify(before)}`).toBeGreaterThanOrEqual(
-          acknowledged,
-        );
+        const found = before?.bytes ?? 0;
+        if (found < acknowledged) console.error(databaseLogs(profile));
+        expect(found, `round ${round}, ${JSON.stringify(before)}`).toBeGreaterThanOrEqual(acknowledged);
         if (before !== undefined) {
           expect((await verify(page, before.id)).bad_parts, `round ${round}`).toBe(0);
           if (before.bytes > 0) resumed += 1;
