@@ -20,9 +20,9 @@ inline constexpr const char* kDefaultModel = "parley-17m";
 // Which model, and how it is run.
 struct ModelArguments {
   std::string model = kDefaultModel;
-  std::string engine = "kernels";  // or "reference"
-  uint32_t threads = 0;            // 0: up to two processors all, else half, 2 to 8; timed
-  uint32_t context = 0;            // tokens; 0: the model's own, at most 2,048
+  std::string engine = "kernels";         // or "reference"
+  uint32_t threads = 0;                   // 0: up to two processors all, else half, 2 to 8; timed
+  uint32_t context = 0;                   // tokens; 0: the model's own, at most 2,048
   std::optional<ChatFormat> chat_format;  // else the model's own
 };
 // --model, where only what is in the file is read.
