@@ -21,6 +21,8 @@ using test::RequireTyped;
 constexpr uint32_t kMostTokens = SamplerTrace::kBest;
 // Of a sum of so many quotients in double precision.
 constexpr double kRounding = 1e-12;
+// Of the difference of two doubles, in parts of the greater.
+constexpr double kDifference = 1e-15;
 
 // Values from the input, zeros once it is used up.
 class Input {
@@ -130,9 +132,15 @@ void CheckTrace(const SamplerTrace& trace, int32_t chosen) {
           "the token is one that was left");
 }
 
-void CheckLogprobs(const GenerationOptions& options, const Sample& sample) {
+void CheckLogprobs(const GenerationOptions& options, const std::vector<float>& logits,
+                   const Sample& sample) {
   if (options.top_logprobs < 0) return;
-  Require(sample.logprob <= kRounding, "a log-probability is not above 0");
+  // Each is a logit less a number about as great as the greatest: of huge logits little is left.
+  double rounding = kRounding;
+  for (const float logit : logits) {
+    if (std::isfinite(logit)) rounding = std::max(rounding, kDifference * std::abs(double{logit}));
+  }
+  Require(sample.logprob <= rounding, "a log-probability is not above 0");
   Require(sample.alternatives.size() <= static_cast<size_t>(options.top_logprobs),
           "no more alternatives than asked for");
   double sum = 0;
@@ -142,7 +150,7 @@ void CheckLogprobs(const GenerationOptions& options, const Sample& sample) {
     before = alternative.logprob;
     sum += std::exp(alternative.logprob);
   }
-  Require(sum <= 1 + kRounding, "alternatives are part of one distribution");
+  Require(std::log(sum) <= rounding + kRounding, "alternatives are part of one distribution");
 }
 
 void Sampling(Input input) {
@@ -170,7 +178,7 @@ void Sampling(Input input) {
             "the token is in the vocabulary");
     Require(sample->id == again->id, "one input chooses one token");
     CheckTrace(*trace, sample->id);
-    CheckLogprobs(options, *sample);
+    CheckLogprobs(options, arguments.logits, *sample);
   }
 }
 
