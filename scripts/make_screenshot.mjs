@@ -40,6 +40,7 @@ await page.waitForTimeout(500); // the context meter follows
 await page.screenshot({ path: PICTURE });
 for (const [name, width, height] of SCREENSHOTS) {
   await page.setViewportSize({ width, height });
+  await page.waitForTimeout(500); // the page goes to its end
   await page.screenshot({ path: fileURLToPath(new URL(`web/public/screenshots/${name}.png`, ROOT)), scale: 'css' });
 }
 await browser.close();
